@@ -1,0 +1,77 @@
+// The one generate loop: prompt, prefill, decode, stop. A pull machine: each next() is one bounded step, so a caller
+// that must stay responsive (a worker with a message queue) simply calls less often, and abort means not calling.
+#pragma once
+
+#include "bitnet/memory.hpp"
+#include "bitnet/options.hpp"
+#include "engine/stop_filter.h"
+#include "model/forward.h"
+#include "sample/sampler.h"
+#include "text/tokenizer.h"
+#include "text/utf8_stream.h"
+
+#include <optional>
+
+namespace bitnet {
+
+class Engine {
+public:
+  /// Options must be resolved (resolve_options); the network, tokenizer and parallel must outlive the engine.
+  static Result<Engine> make(const Network& network, const Tokenizer& tokenizer,
+                             const SessionOptions& options, Parallel& parallel) noexcept;
+
+  Status start(std::span<const TokenId> prompt, const GenerateOptions& options) noexcept;
+  Result<Step> next() noexcept;
+
+  using Sink = Status (*)(void* context, std::uint32_t position,
+                          std::span<const float> logits) noexcept;
+  /// Evaluate and keep ids; with a sink, the logits of each position go to it, otherwise only the last's are computed.
+  Status evaluate(std::span<const TokenId> ids, Sink sink, void* context) noexcept;
+  std::span<const float> logits() const noexcept;
+
+  std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(history_.size()); }
+  std::uint32_t capacity() const noexcept { return static_cast<std::uint32_t>(state_.kv.capacity); }
+  void truncate(std::uint32_t size) noexcept;
+
+private:
+  enum class Phase : std::uint8_t { kIdle, kPrefill, kDecode, kFinished };
+
+  Engine(const Network& network, const Tokenizer& tokenizer, Parallel& parallel,
+         State state) noexcept
+      : network_(&network), tokenizer_(&tokenizer), parallel_(&parallel), state_(std::move(state)) {
+  }
+
+  Status check_ids(std::span<const TokenId> ids) const noexcept;
+  Result<Step> prefill_step() noexcept;
+  Result<Step> decode_step() noexcept;
+  Result<Step> end_step() noexcept;
+  Step step(Step::Kind kind, TokenId id) const noexcept;
+
+  const Network* network_;
+  const Tokenizer* tokenizer_;
+  Parallel* parallel_;
+  State state_;
+  Vec<TokenId> history_; ///< ids whose keys and values are in the cache
+  bool has_logits_ = false;
+
+  // The generation under way.
+  Phase phase_ = Phase::kIdle;
+  FinishReason finish_ = FinishReason::kNone;
+  Vec<TokenId> prompt_;
+  std::optional<Sampler> sampler_;
+  StopFilter stops_;
+  Utf8Stream utf8_;
+  Text piece_;
+  Text characters_;
+  Text out_;
+  TokenId pending_ = kNoToken; ///< generated, not yet evaluated
+  std::uint32_t generated_ = 0;
+  std::uint32_t max_tokens_ = 0;
+  bool ignore_end_ = false;
+};
+
+/// Defaults filled in and every option checked; InvalidArgument names the one that is wrong.
+Result<SessionOptions> resolve_options(const Config& config,
+                                       const SessionOptions& options) noexcept;
+
+} // namespace bitnet

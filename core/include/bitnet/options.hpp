@@ -1,0 +1,95 @@
+// The plain structs that callers fill in or read. Defaults are the ones every face shows; no face has its own.
+#pragma once
+
+#include "types.hpp"
+
+#include <string_view>
+
+namespace bitnet {
+
+using TokenId = std::int32_t;
+inline constexpr TokenId kNoToken = -1;
+
+struct LoadOptions {
+  /// Kernels by name ("scalar", "avx2", "wasm_simd128", "wasm_relaxed"); empty: the best this machine runs.
+  std::string_view isa;
+  /// Ternary layers take float activations instead of int8 ones. Slow; the reference to judge quantisation by.
+  bool float_activations = false;
+};
+
+enum class KvType : std::uint8_t { kF32, kF16 };
+
+struct SessionOptions {
+  /// Tokens the KV cache holds; 0: the model's context length, at most 2048.
+  std::uint32_t context = 0;
+  KvType kv_type = KvType::kF32;
+  /// Tokens evaluated together in prefill, 1 to 512. Changes speed and memory, never a bit of the result.
+  std::uint32_t batch = 64;
+};
+
+struct SamplerOptions {
+  float temperature = 0.0F;        ///< 0 = greedy (arg-max, lowest id on ties); at most 100
+  std::uint32_t top_k = 0;         ///< 0 = off
+  float top_p = 1.0F;              ///< (0, 1]; 1 = off
+  float min_p = 0.0F;              ///< [0, 1); 0 = off: drop tokens below min_p times the likeliest
+  float repetition_penalty = 1.0F; ///< [0.1, 10]; 1 = off
+  std::uint32_t repetition_window = 64; ///< how many recent ids the penalty looks at
+  std::uint64_t seed = 0;
+};
+
+struct GenerateOptions {
+  SamplerOptions sampler;
+  /// Tokens to generate; 0: until an end token, a stop string or the end of the context.
+  std::uint32_t max_tokens = 0;
+  /// Go on through end-of-text tokens (benchmarks, parity tests).
+  bool ignore_end = false;
+  /// Generation ends before the first of these in the text; at most 16 of at most 256 bytes each, none empty.
+  std::span<const std::string_view> stop;
+};
+
+struct ChatMessage {
+  std::string_view role; ///< "system", "user" or "assistant"
+  std::string_view content;
+};
+
+enum class FinishReason : std::uint8_t {
+  kNone,    ///< not finished
+  kEnd,     ///< the model ended its turn
+  kStop,    ///< a stop string
+  kLength,  ///< max_tokens
+  kContext, ///< the context is full
+};
+const char* finish_reason_name(FinishReason reason) noexcept;
+
+/// One step of a generation.
+struct Step {
+  enum class Kind : std::uint8_t { kPrefill, kToken, kEnd };
+  Kind kind = Kind::kPrefill;
+  TokenId id = kNoToken; ///< kToken: the id generated
+  std::string_view text; ///< whole UTF-8 characters, perhaps none; valid until the next call
+  FinishReason finish = FinishReason::kNone; ///< kEnd: why
+  std::uint32_t prefilled = 0; ///< prompt tokens evaluated so far, cached ones included
+  std::uint32_t prompt = 0;    ///< prompt tokens in all
+};
+
+/// What a loaded model is. The views live as long as the model.
+struct ModelInfo {
+  std::string_view name;          ///< general.name, may be empty
+  std::string_view architecture;  ///< general.architecture
+  std::string_view isa;           ///< kernels in use
+  std::string_view tokenizer;     ///< rule set: "llama-bpe", "gpt-2", "spm"
+  bool tokenizer_guessed = false; ///< the file did not name its rules
+  std::string_view chat_template; ///< "bitnet", "llama3", ...; "none" or "unknown": chat is refused
+  std::string_view
+      weight_type; ///< type of the ternary matrices ("I2_S"); of the largest group when mixed
+  std::uint64_t parameters = 0;
+  std::uint64_t ternary_parameters = 0;
+  std::uint64_t file_bytes = 0;
+  std::uint64_t weight_bytes = 0; ///< memory the packed weights take
+  std::uint32_t layers = 0, hidden = 0, ffn = 0, heads = 0, kv_heads = 0, head_dim = 0;
+  std::uint32_t vocabulary = 0;
+  std::uint32_t context = 0; ///< the model's own limit
+  TokenId bos = kNoToken, eos = kNoToken;
+};
+
+} // namespace bitnet

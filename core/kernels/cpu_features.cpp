@@ -1,0 +1,14 @@
+// The only file that asks which processor this is.
+#include "kernels/cpu_features.h"
+
+namespace bitnet {
+
+bool cpu_runs(std::string_view isa) noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  if (isa == "avx2")
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+#endif
+  return isa == "scalar" || isa == "wasm_simd128" || isa == "wasm_relaxed";
+}
+
+} // namespace bitnet

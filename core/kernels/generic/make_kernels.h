@@ -1,0 +1,32 @@
+// The table of one instruction set from its policy V. A hand-written override replaces one entry after this.
+#pragma once
+
+#include "kernels/generic/dense.h"
+#include "kernels/generic/floats.h"
+#include "kernels/generic/ternary.h"
+
+namespace bitnet::generic {
+
+template <class V> constexpr Kernels make_kernels(std::string_view name) {
+  static_assert(kRowPad % V::kTileRows == 0 && V::kTileRows % V::kGemmRows == 0);
+  static_assert(kColumnPad % (4 * V::kStripBytes) == 0);
+  return Kernels{
+      .name = name,
+      .tile_rows = V::kTileRows,
+      .strip_bytes = V::kStripBytes,
+      .quantize = quantize<V>,
+      .quantize_blocks = quantize_blocks<V>,
+      .ternary = ternary<V>,
+      .dense = {dense_f32<V>, dense_f16<V>, dense_bf16<V>, dense_q8_0<V>, dense_q4_0<V>,
+                dense_q6_k<V>},
+      .rmsnorm = rmsnorm<V>,
+      .attend_f32 = attend_f32<V>,
+      .attend_f16 = attend_f16<V>,
+      .to_half = to_half<V>,
+      .relu2_mul = relu2_mul<V>,
+      .silu_mul = silu_mul<V>,
+      .add = add<V>,
+  };
+}
+
+} // namespace bitnet::generic

@@ -1,0 +1,111 @@
+// Ternary matrix products over a policy V: y = (sum x * code - sum x) * scale. One body serves decode (one column,
+// every row of a tile at once) and prefill (four columns share each unpacked weight).
+//
+// V gives: kTileRows, kStripBytes, kGemmRows, kPartStrips; types U8, I8, Part, Acc; load_codes, plane<p>, load_i8,
+// part_zero, acc_zero, mac, widen, sum. A Part may be narrower than int32: it is widened every kPartStrips strips,
+// before it can overflow.
+#pragma once
+
+#include "kernels/kernels.h"
+
+namespace bitnet::generic {
+
+/// sums[r][n] = sum over the strips [begin, end) of x[n] * codes, for Rows rows from `row` of one tile.
+template <class V, std::size_t Rows, std::size_t Columns>
+inline void strip_sums(const std::uint8_t* tile, std::size_t row, const std::int8_t* const* x,
+                       std::size_t begin, std::size_t end, std::int32_t (*sums)[Columns]) {
+  constexpr std::size_t kBytes = V::kStripBytes;
+  typename V::Acc acc[Rows][Columns];
+  for (auto& of_row : acc)
+    for (auto& one : of_row)
+      one = V::acc_zero();
+
+  for (std::size_t from = begin; from < end;) {
+    const std::size_t to = end - from < V::kPartStrips ? end : from + V::kPartStrips;
+    typename V::Part part[Rows][Columns];
+    for (auto& of_row : part)
+      for (auto& one : of_row)
+        one = V::part_zero();
+
+    for (; from < to; ++from) {
+      const std::uint8_t* strip = tile + (from * V::kTileRows + row) * kBytes;
+      const std::size_t column = from * 4 * kBytes;
+      const auto step = [&]<int P>() {
+        typename V::I8 a[Columns];
+        for (std::size_t n = 0; n < Columns; ++n)
+          a[n] = V::load_i8(x[n] + column + P * kBytes);
+        for (std::size_t r = 0; r < Rows; ++r) {
+          const typename V::U8 codes = V::template plane<P>(V::load_codes(strip + r * kBytes));
+          for (std::size_t n = 0; n < Columns; ++n)
+            part[r][n] = V::mac(part[r][n], a[n], codes);
+        }
+      };
+      step.template operator()<0>();
+      step.template operator()<1>();
+      step.template operator()<2>();
+      step.template operator()<3>();
+    }
+    for (std::size_t r = 0; r < Rows; ++r)
+      for (std::size_t n = 0; n < Columns; ++n)
+        acc[r][n] = V::widen(acc[r][n], part[r][n]);
+  }
+  for (std::size_t r = 0; r < Rows; ++r)
+    for (std::size_t n = 0; n < Columns; ++n)
+      sums[r][n] = V::sum(acc[r][n]);
+}
+
+/// One tile against Columns columns from `column`.
+template <class V, std::size_t Rows, std::size_t Columns>
+inline void ternary_tile(const TernaryMatrix& matrix, const Int8Batch& x, std::size_t tile,
+                         std::size_t column, float* out, std::size_t out_stride) {
+  const std::size_t groups = x.stride / kColumnPad;
+  constexpr std::size_t kGroupStrips = kColumnPad / (4 * V::kStripBytes);
+  const std::uint8_t* codes = matrix.codes + tile * V::kTileRows * (x.stride / 4);
+  const std::int8_t* values[Columns];
+  for (std::size_t n = 0; n < Columns; ++n)
+    values[n] = x.values + (column + n) * x.stride;
+
+  for (std::size_t r0 = 0; r0 < V::kTileRows; r0 += Rows) {
+    const std::size_t row = tile * V::kTileRows + r0;
+    std::int32_t sums[Rows][Columns];
+    if (matrix.group_scales == nullptr) {
+      std::int32_t total[Columns] = {};
+      for (std::size_t n = 0; n < Columns; ++n)
+        for (std::size_t g = 0; g < groups; ++g)
+          total[n] += x.group_sums[(column + n) * groups + g];
+      strip_sums<V, Rows, Columns>(codes, r0, values, 0, groups * kGroupStrips, sums);
+      for (std::size_t r = 0; r < Rows; ++r)
+        for (std::size_t n = 0; n < Columns; ++n)
+          out[(column + n) * out_stride + row + r] = static_cast<float>(sums[r][n] - total[n]) *
+                                                     matrix.row_scales[row + r] *
+                                                     x.scales[column + n];
+      continue;
+    }
+    float y[Rows][Columns] = {};
+    for (std::size_t g = 0; g < groups; ++g) {
+      strip_sums<V, Rows, Columns>(codes, r0, values, g * kGroupStrips, (g + 1) * kGroupStrips,
+                                   sums);
+      for (std::size_t r = 0; r < Rows; ++r)
+        for (std::size_t n = 0; n < Columns; ++n)
+          y[r][n] += static_cast<float>(sums[r][n] - x.group_sums[(column + n) * groups + g]) *
+                     matrix.group_scales[(row + r) * groups + g];
+    }
+    for (std::size_t r = 0; r < Rows; ++r)
+      for (std::size_t n = 0; n < Columns; ++n)
+        out[(column + n) * out_stride + row + r] = y[r][n] * x.scales[column + n];
+  }
+}
+
+template <class V>
+void ternary(const TernaryMatrix& matrix, const Int8Batch& x, std::size_t first_tile,
+             std::size_t tiles, float* out, std::size_t out_stride) {
+  for (std::size_t tile = first_tile; tile < first_tile + tiles; ++tile) {
+    std::size_t column = 0;
+    for (; column + 4 <= x.count; column += 4)
+      ternary_tile<V, V::kGemmRows, 4>(matrix, x, tile, column, out, out_stride);
+    for (; column < x.count; ++column)
+      ternary_tile<V, V::kTileRows, 1>(matrix, x, tile, column, out, out_stride);
+  }
+}
+
+} // namespace bitnet::generic

@@ -1,0 +1,132 @@
+// What the two WebAssembly sets share: the float side and the byte vectors, as pairs of v128. Each includer wraps it in
+// its own anonymous namespace, so nothing is shared at link time.
+#pragma once
+
+#include "base/half.h"
+#include "kernels/generic/make_kernels.h"
+
+#include <wasm_simd128.h>
+
+namespace bitnet {
+namespace {
+
+struct WasmLanes {
+  struct F8 {
+    v128_t lo, hi;
+  };
+  static F8 zero() { return set(0.0F); }
+  static F8 set(float x) { return {wasm_f32x4_splat(x), wasm_f32x4_splat(x)}; }
+  static F8 load(const float* p) { return {wasm_v128_load(p), wasm_v128_load(p + 4)}; }
+  static void store(float* p, F8 a) {
+    wasm_v128_store(p, a.lo);
+    wasm_v128_store(p + 4, a.hi);
+  }
+  /// Halves that are finite, exactly as half_to_float: exponent and mantissa as a float are 2^112 too small.
+  static v128_t widen_half(v128_t half) {
+    const v128_t magnitude = wasm_v128_and(half, wasm_i32x4_splat(0x7fff));
+    const v128_t scaled = wasm_f32x4_mul(wasm_i32x4_shl(magnitude, 13), wasm_f32x4_splat(0x1p112F));
+    return wasm_v128_or(scaled, wasm_i32x4_shl(wasm_v128_and(half, wasm_i32x4_splat(0x8000)), 16));
+  }
+  static F8 load_half(const std::uint16_t* p) {
+    const v128_t halves = wasm_v128_load(p);
+    return {widen_half(wasm_u32x4_extend_low_u16x8(halves)),
+            widen_half(wasm_u32x4_extend_high_u16x8(halves))};
+  }
+  static F8 load_bfloat(const std::uint16_t* p) {
+    const v128_t halves = wasm_v128_load(p);
+    return {wasm_i32x4_shl(wasm_u32x4_extend_low_u16x8(halves), 16),
+            wasm_i32x4_shl(wasm_u32x4_extend_high_u16x8(halves), 16)};
+  }
+  static F8 add(F8 a, F8 b) { return {wasm_f32x4_add(a.lo, b.lo), wasm_f32x4_add(a.hi, b.hi)}; }
+  static F8 sub(F8 a, F8 b) { return {wasm_f32x4_sub(a.lo, b.lo), wasm_f32x4_sub(a.hi, b.hi)}; }
+  static F8 mul(F8 a, F8 b) { return {wasm_f32x4_mul(a.lo, b.lo), wasm_f32x4_mul(a.hi, b.hi)}; }
+  static F8 div(F8 a, F8 b) { return {wasm_f32x4_div(a.lo, b.lo), wasm_f32x4_div(a.hi, b.hi)}; }
+  // pmax(x, y) is x < y ? y : x and pmin(x, y) is y < x ? y : x: swapped, they are the contract's max and min.
+  static F8 max(F8 a, F8 b) { return {wasm_f32x4_pmax(b.lo, a.lo), wasm_f32x4_pmax(b.hi, a.hi)}; }
+  static F8 min(F8 a, F8 b) { return {wasm_f32x4_pmin(b.lo, a.lo), wasm_f32x4_pmin(b.hi, a.hi)}; }
+  static v128_t pow2_half(v128_t shifted) {
+    return wasm_i32x4_add(wasm_i32x4_shl(shifted, 23), wasm_i32x4_splat(0x3f800000));
+  }
+  static F8 pow2(F8 shifted) { return {pow2_half(shifted.lo), pow2_half(shifted.hi)}; }
+  static float hsum(F8 a) {
+    const v128_t s = wasm_f32x4_add(a.lo, a.hi); // 0+4 1+5 2+6 3+7
+    const v128_t t =
+        wasm_f32x4_add(s, wasm_i32x4_shuffle(s, s, 2, 3, 2, 3)); // (0+4)+(2+6) (1+5)+(3+7)
+    return wasm_f32x4_extract_lane(t, 0) + wasm_f32x4_extract_lane(t, 1);
+  }
+  static void store_rounded_i8(std::int8_t* p, F8 shifted) {
+    const v128_t bytes = wasm_i8x16_shuffle(shifted.lo, shifted.hi, 0, 4, 8, 12, 16, 20, 24, 28, //
+                                            0, 4, 8, 12, 16, 20, 24, 28);
+    wasm_v128_store64_lane(p, bytes, 0);
+  }
+  static void store_half(std::uint16_t* p, F8 a) {
+    float lanes[8];
+    store(lanes, a);
+    for (std::size_t i = 0; i < 8; ++i)
+      p[i] = float_to_half(lanes[i]);
+  }
+
+  struct B32 {
+    v128_t lo, hi;
+  };
+  struct L8 {
+    v128_t lo, hi;
+  };
+  static B32 load32(const void* p) {
+    const auto* bytes = static_cast<const std::uint8_t*>(p);
+    return {wasm_v128_load(bytes), wasm_v128_load(bytes + 16)};
+  }
+  static B32 fill32(std::uint8_t x) { return {wasm_u8x16_splat(x), wasm_u8x16_splat(x)}; }
+  static B32 nibbles(const std::uint8_t* p) {
+    const v128_t bytes = wasm_v128_load(p);
+    return {wasm_v128_and(bytes, wasm_u8x16_splat(15)), wasm_u8x16_shr(bytes, 4)};
+  }
+  static B32 and32(B32 a, std::uint8_t mask) {
+    return {wasm_v128_and(a.lo, wasm_u8x16_splat(mask)),
+            wasm_v128_and(a.hi, wasm_u8x16_splat(mask))};
+  }
+  static B32 or32(B32 a, B32 b) { return {wasm_v128_or(a.lo, b.lo), wasm_v128_or(a.hi, b.hi)}; }
+  // 16-bit shifts: engines have no byte shift, and bits that cross a byte are masked off by the and32 that follows.
+  template <int N> static B32 shr32(B32 a) {
+    return {wasm_u16x8_shr(a.lo, N), wasm_u16x8_shr(a.hi, N)};
+  }
+  template <int N> static B32 shl32(B32 a) {
+    return {wasm_i16x8_shl(a.lo, N), wasm_i16x8_shl(a.hi, N)};
+  }
+  /// Four neighbouring products per lane, any signed bytes.
+  static v128_t dot4(v128_t a, v128_t b) {
+    const v128_t low = wasm_i32x4_extadd_pairwise_i16x8(wasm_i16x8_extmul_low_i8x16(a, b));
+    const v128_t high = wasm_i32x4_extadd_pairwise_i16x8(wasm_i16x8_extmul_high_i8x16(a, b));
+    return wasm_i32x4_add(wasm_i32x4_shuffle(low, high, 0, 2, 4, 6),
+                          wasm_i32x4_shuffle(low, high, 1, 3, 5, 7));
+  }
+  static L8 dot4_i8(B32 a, B32 b) { return {dot4(a.lo, b.lo), dot4(a.hi, b.hi)}; }
+  static L8 sub_lanes(L8 a, L8 b) {
+    return {wasm_i32x4_sub(a.lo, b.lo), wasm_i32x4_sub(a.hi, b.hi)};
+  }
+  static L8 scale_lanes(L8 a, std::int32_t low, std::int32_t high) {
+    return {wasm_i32x4_mul(a.lo, wasm_i32x4_splat(low)),
+            wasm_i32x4_mul(a.hi, wasm_i32x4_splat(high))};
+  }
+  static F8 lanes_to_float(L8 a) {
+    return {wasm_f32x4_convert_i32x4(a.lo), wasm_f32x4_convert_i32x4(a.hi)};
+  }
+
+  // The 2-bit planes of one vector of codes.
+  using U8 = v128_t;
+  using I8 = v128_t;
+  using Acc = v128_t;
+  static U8 load_codes(const std::uint8_t* p) { return wasm_v128_load(p); }
+  static I8 load_i8(const std::int8_t* p) { return wasm_v128_load(p); }
+  template <int P> static U8 plane(U8 w) {
+    return wasm_v128_and(wasm_u16x8_shr(w, 2 * P), wasm_u8x16_splat(3));
+  }
+  static Acc acc_zero() { return wasm_i32x4_splat(0); }
+  static std::int32_t sum(Acc acc) {
+    const v128_t s = wasm_i32x4_add(acc, wasm_i32x4_shuffle(acc, acc, 2, 3, 2, 3));
+    return wasm_i32x4_extract_lane(s, 0) + wasm_i32x4_extract_lane(s, 1);
+  }
+};
+
+} // namespace
+} // namespace bitnet

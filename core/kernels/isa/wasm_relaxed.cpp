@@ -1,0 +1,29 @@
+// WebAssembly relaxed SIMD: only the integer dot product, activations FIRST and codes SECOND. Codes are 0..63, inside the
+// seven bits the second operand may use, and two products stay below 32767, so every lawful engine gives the same sum.
+#include "kernels/isa/wasm_lanes.h"
+
+namespace bitnet {
+namespace {
+
+struct WasmRelaxed : WasmLanes {
+  static constexpr std::size_t kTileRows = 8, kGemmRows = 2, kStripBytes = 16,
+                               kPartStrips = std::size_t{1} << 30;
+
+  using Part = v128_t;
+  static Part part_zero() { return wasm_i32x4_splat(0); }
+  static Part mac(Part part, I8 a, U8 codes) {
+    return wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, codes, part);
+  }
+  static Acc widen(Acc acc, Part part) { return wasm_i32x4_add(acc, part); }
+  static L8 dot4_u7(B32 a, B32 codes) {
+    const v128_t none = wasm_i32x4_splat(0);
+    return {mac(none, a.lo, codes.lo), mac(none, a.hi, codes.hi)};
+  }
+};
+
+} // namespace
+
+extern const Kernels kernels_wasm_relaxed;
+constinit const Kernels kernels_wasm_relaxed = generic::make_kernels<WasmRelaxed>("wasm_relaxed");
+
+} // namespace bitnet

@@ -1,0 +1,70 @@
+// See pack.h.
+#include "kernels/pack.h"
+
+#include "base/checked.h"
+
+namespace bitnet {
+
+std::size_t packed_bytes(const Kernels& kernels, std::size_t rows, std::size_t columns) noexcept {
+  return round_up(rows, kernels.tile_rows) * (round_up(columns, kColumnPad) / 4);
+}
+
+void pack_tile(const Kernels& kernels, const std::uint8_t* codes, std::size_t codes_stride,
+               std::size_t rows, std::size_t columns, std::uint8_t* tile) noexcept {
+  constexpr std::uint8_t kZeroWeights = 0x55; // four codes of 1
+  const std::size_t bytes = kernels.strip_bytes;
+  const std::size_t strips = round_up(columns, kColumnPad) / (4 * bytes);
+  for (std::size_t strip = 0; strip < strips; ++strip) {
+    for (std::size_t row = 0; row < kernels.tile_rows; ++row, tile += bytes) {
+      const std::size_t column = strip * 4 * bytes;
+      if (row < rows && column + 4 * bytes <= columns) {
+        const std::uint8_t* from = codes + row * codes_stride + column;
+        for (std::size_t j = 0; j < bytes; ++j)
+          tile[j] = static_cast<std::uint8_t>(from[j] | from[bytes + j] << 2 |
+                                              from[2 * bytes + j] << 4 | from[3 * bytes + j] << 6);
+        continue;
+      }
+      for (std::size_t j = 0; j < bytes; ++j) {
+        tile[j] = kZeroWeights;
+        for (std::size_t p = 0; row < rows && p < 4; ++p) {
+          const std::size_t at = column + p * bytes + j;
+          if (at < columns)
+            tile[j] = static_cast<std::uint8_t>(
+                (tile[j] & ~(3U << (2 * p))) | static_cast<unsigned>(codes[row * codes_stride + at])
+                                                   << (2 * p));
+        }
+      }
+    }
+  }
+}
+
+std::uint8_t packed_code(const Kernels& kernels, const TernaryMatrix& matrix, std::size_t row,
+                         std::size_t column) noexcept {
+  const std::size_t bytes = kernels.strip_bytes;
+  const std::size_t tile_bytes = kernels.tile_rows * (round_up(matrix.columns, kColumnPad) / 4);
+  const std::size_t strip = column / (4 * bytes);
+  const std::size_t plane = column % (4 * bytes) / bytes;
+  const std::uint8_t* tile = matrix.codes + row / kernels.tile_rows * tile_bytes;
+  const std::uint8_t byte =
+      tile[(strip * kernels.tile_rows + row % kernels.tile_rows) * bytes + column % bytes];
+  return (byte >> (2 * plane)) & 3;
+}
+
+void ternary_reference(const Kernels& kernels, const TernaryMatrix& matrix, const float* x,
+                       std::size_t first, std::size_t count, float* out) noexcept {
+  const std::size_t groups = round_up(matrix.columns, kColumnPad) / kColumnPad;
+  for (std::size_t row = first; row < first + count; ++row) {
+    float lanes[8] = {};
+    for (std::size_t column = 0; column < matrix.columns; ++column) {
+      const float scale = matrix.group_scales == nullptr
+                              ? matrix.row_scales[row]
+                              : matrix.group_scales[row * groups + column / kColumnPad];
+      const auto code = static_cast<int>(packed_code(kernels, matrix, row, column));
+      lanes[column % 8] += static_cast<float>(code - 1) * scale * x[column];
+    }
+    out[row] = ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) +
+               ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+  }
+}
+
+} // namespace bitnet

@@ -1,0 +1,28 @@
+// The forward pass.
+#pragma once
+
+#include "bitnet/types.hpp"
+#include "kernels/kernels.h"
+#include "model/config.h"
+#include "model/state.h"
+#include "model/weights.h"
+
+namespace bitnet {
+
+/// Everything immutable that a forward pass reads.
+struct Network {
+  Config config;
+  Weights weights;
+  const Kernels* kernels = nullptr;
+  bool float_activations = false;
+};
+
+/// Evaluate `ids` (at most state.batch of them, each within the vocabulary) at positions [position, position + n):
+/// extends the KV cache and leaves the final residual stream in state.a.h.
+void forward(const Network& network, State& state, std::span<const TokenId> ids,
+             std::size_t position, Parallel& parallel) noexcept;
+
+/// Logits of token `index` of the batch just evaluated, into state.a.logits [V].
+void logits(const Network& network, State& state, std::size_t index, Parallel& parallel) noexcept;
+
+} // namespace bitnet

@@ -1,0 +1,390 @@
+// See weights.h.
+#include "model/weights.h"
+
+#include "base/checked.h"
+#include "base/half.h"
+#include "base/reader.h"
+#include "kernels/pack.h"
+#include "tensor/rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <new>
+
+namespace bitnet {
+namespace {
+
+/// Bytes asked for at once; a caller that fetches pieces pays one round trip each.
+constexpr std::uint64_t kPieceBytes = 1ULL << 20;
+/// Rows of a ternary piece come in multiples of this, so that pieces of I2_S, whose blocks of 128 weights may straddle
+/// rows, begin and end at block boundaries whatever the width.
+constexpr std::size_t kPieceRows = 128;
+
+/// "blk.<layer>.<name><suffix>"
+class LayerName {
+public:
+  LayerName(std::uint32_t layer, std::string_view name, std::string_view suffix) noexcept {
+    append("blk.");
+    char digits[10];
+    std::size_t count = 0;
+    do
+      digits[count++] = static_cast<char>('0' + layer % 10);
+    while ((layer /= 10) != 0);
+    while (count != 0)
+      append({&digits[--count], 1});
+    append(".");
+    append(name);
+    append(suffix);
+  }
+  operator std::string_view() const noexcept {
+    return {text_, length_};
+  } // NOLINT(google-explicit-constructor)
+
+private:
+  void append(std::string_view part) noexcept {
+    for (const char c : part)
+      if (length_ < sizeof text_)
+        text_[length_++] = c;
+  }
+  char text_[64] = {};
+  std::size_t length_ = 0;
+};
+
+bool all_finite(std::span<const float> values) noexcept {
+  return std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); });
+}
+
+/// Dense data holds no infinity and no NaN: kernels on different instruction sets need not agree on those.
+bool dense_is_finite(DType type, Bytes data) noexcept {
+  const auto halves = [&](std::size_t first, std::size_t step, std::uint16_t exponent) {
+    for (std::size_t i = first; i + 2 <= data.size(); i += step)
+      if ((load_le<std::uint16_t>(data.data() + i) & exponent) == exponent)
+        return false;
+    return true;
+  };
+  switch (type) {
+  case DType::kF32:
+    return halves(2, 4, 0x7f80);
+  case DType::kBF16:
+    return halves(0, 2, 0x7f80);
+  case DType::kF16:
+    return halves(0, 2, 0x7c00);
+  case DType::kQ8_0:
+  case DType::kQ4_0:
+    return halves(0, dtype_info(type).block_bytes, 0x7c00);
+  case DType::kQ6_K:
+    return halves(208, dtype_info(type).block_bytes, 0x7c00);
+  default:
+    return true;
+  }
+}
+
+} // namespace
+
+std::optional<DenseType> dense_type(DType type) noexcept {
+  switch (type) {
+  case DType::kF32:
+    return DenseType::kF32;
+  case DType::kF16:
+    return DenseType::kF16;
+  case DType::kBF16:
+    return DenseType::kBF16;
+  case DType::kQ8_0:
+    return DenseType::kQ8_0;
+  case DType::kQ4_0:
+    return DenseType::kQ4_0;
+  case DType::kQ6_K:
+    return DenseType::kQ6_K;
+  default:
+    return std::nullopt;
+  }
+}
+
+Result<WeightsLoader> WeightsLoader::make(const Gguf& gguf, const Config& config,
+                                          const Kernels& kernels, Weights& weights) noexcept {
+  WeightsLoader loader(config, kernels, weights);
+  BITNET_TRY(loader.plan(gguf));
+  std::sort(loader.slots_.begin(), loader.slots_.end(),
+            [](const Slot& a, const Slot& b) { return a.info->offset < b.info->offset; });
+  BITNET_TRY(loader.begin_tensor());
+  return loader;
+}
+
+Status WeightsLoader::plan(const Gguf& gguf) noexcept {
+  const Config& c = *config_;
+  weights_->layers.reset(new (std::nothrow) Layer[c.layers]);
+  if (!weights_->layers)
+    return Error(ErrorCode::OutOfMemory) << c.layers << " layers";
+  const auto matrix = [](Matrix& m) { return Slot{nullptr, &m, nullptr, nullptr}; };
+  const auto vector = [](Buffer<float>& v) { return Slot{nullptr, nullptr, &v, nullptr}; };
+  BITNET_TRY(add(gguf, "token_embd.weight", matrix(weights_->embedding), c.vocabulary, c.hidden,
+                 false, true));
+  BITNET_TRY(
+      add(gguf, "output.weight", matrix(weights_->head), c.vocabulary, c.hidden, true, true));
+  BITNET_TRY(
+      add(gguf, "output_norm.weight", vector(weights_->output_norm), 1, c.hidden, false, true));
+  BITNET_TRY(add(gguf, "rope_freqs.weight", vector(weights_->rope_divisors), 1, c.rope_dim / 2,
+                 true, true));
+  for (std::uint32_t l = 0; l < c.layers; ++l) {
+    Layer& layer = weights_->layers[l];
+    BITNET_TRY(add_norm(gguf, l, "attn_norm", layer.attn_norm, c.hidden));
+    BITNET_TRY(add_matrix(gguf, l, "attn_q", layer.q, c.q_width(), c.hidden));
+    BITNET_TRY(add_matrix(gguf, l, "attn_k", layer.k, c.kv_width(), c.hidden));
+    BITNET_TRY(add_matrix(gguf, l, "attn_v", layer.v, c.kv_width(), c.hidden));
+    BITNET_TRY(add_matrix(gguf, l, "attn_output", layer.output, c.hidden, c.q_width()));
+    BITNET_TRY(add_norm(gguf, l, "ffn_norm", layer.ffn_norm, c.hidden));
+    BITNET_TRY(add_matrix(gguf, l, "ffn_gate", layer.gate, c.ffn, c.hidden));
+    BITNET_TRY(add_matrix(gguf, l, "ffn_up", layer.up, c.ffn, c.hidden));
+    BITNET_TRY(add_matrix(gguf, l, "ffn_down", layer.down, c.hidden, c.ffn));
+    if (c.architecture->sub_norms) {
+      BITNET_TRY(add_norm(gguf, l, "attn_sub_norm", layer.attn_sub_norm, c.q_width()));
+      BITNET_TRY(add_norm(gguf, l, "ffn_sub_norm", layer.ffn_sub_norm, c.ffn));
+    }
+  }
+  return {};
+}
+
+Status WeightsLoader::add(const Gguf& gguf, std::string_view name, Slot place, std::uint64_t rows,
+                          std::uint64_t columns, bool optional, bool must_be_dense) noexcept {
+  const TensorInfo* info = gguf.find(name);
+  if (info == nullptr) {
+    if (optional)
+      return {};
+    return Error(ErrorCode::MissingTensor) << name;
+  }
+  if (info->columns() != columns || info->rows() != rows)
+    return Error(ErrorCode::WrongShape) << name << " is " << info->columns() << " x "
+                                        << info->rows() << ", must be " << columns << " x " << rows;
+  if (must_be_dense && dtype_info(info->type).ternary)
+    return Error(ErrorCode::UnsupportedType) << name << " has type " << dtype_info(info->type).name
+                                             << ", which only projections may have";
+  if (place.matrix != nullptr) {
+    weights_->parameters += rows * columns;
+    if (dtype_info(info->type).ternary) {
+      weights_->ternary_parameters += rows * columns;
+      weights_->ternary_type = info->type;
+    }
+  }
+  place.info = info;
+  return slots_.push(place);
+}
+
+Status WeightsLoader::add_matrix(const Gguf& gguf, std::uint32_t layer, std::string_view name,
+                                 Matrix& matrix, std::uint64_t rows,
+                                 std::uint64_t columns) noexcept {
+  BITNET_TRY(add(gguf, LayerName(layer, name, ".weight"), {nullptr, &matrix, nullptr, nullptr},
+                 rows, columns, false, false));
+  return add(gguf, LayerName(layer, name, ".scale"), {nullptr, nullptr, nullptr, &matrix}, 1, 1,
+             true, true);
+}
+
+Status WeightsLoader::add_norm(const Gguf& gguf, std::uint32_t layer, std::string_view name,
+                               Buffer<float>& norm, std::uint64_t width) noexcept {
+  return add(gguf, LayerName(layer, name, ".weight"), {nullptr, nullptr, &norm, nullptr}, 1, width,
+             false, true);
+}
+
+Error WeightsLoader::bad_weights(const char* what) const noexcept {
+  return Error(ErrorCode::BadWeights) << slots_[slot_].info->name << ": " << what;
+}
+
+Status WeightsLoader::begin_tensor() noexcept {
+  done_ = 0;
+  row_ = 0;
+  if (slot_ == slots_.size()) {
+    piece_ = {};
+    return finish_all();
+  }
+  const Slot& slot = slots_[slot_];
+  const TensorInfo& info = *slot.info;
+  if (slot.matrix != nullptr) {
+    Matrix& m = *slot.matrix;
+    m.type = info.type;
+    m.rows = static_cast<std::size_t>(info.rows());
+    m.columns = static_cast<std::size_t>(info.columns());
+    if (m.ternary()) {
+      auto data =
+          Buffer<std::uint8_t>::make(packed_bytes(*kernels_, m.rows, m.columns), "packed weights");
+      BITNET_TRY(data);
+      m.data = std::move(*data);
+      const std::size_t padded_rows = round_up(m.rows, kernels_->tile_rows);
+      const std::size_t groups =
+          m.type == DType::kI2_S ? 1 : round_up(m.columns, kColumnPad) / kColumnPad;
+      auto scales = Buffer<float>::make(std::uint64_t{padded_rows} * groups, "weight scales");
+      BITNET_TRY(scales);
+      (m.type == DType::kI2_S ? m.row_scales : m.group_scales) = std::move(*scales);
+    } else {
+      m.row_bytes = static_cast<std::size_t>(info.bytes / info.rows());
+      auto data = Buffer<std::uint8_t>::make(info.bytes, "weights");
+      BITNET_TRY(data);
+      m.data = std::move(*data);
+    }
+  }
+  return next_piece();
+}
+
+Status WeightsLoader::next_piece() noexcept {
+  const Slot& slot = slots_[slot_];
+  const TensorInfo& info = *slot.info;
+  std::uint64_t length = info.bytes - done_;
+  if (slot.matrix != nullptr && !slot.matrix->ternary()) { // straight to its place
+    length = std::min(length, kPieceBytes);
+    piece_ = {info.offset + done_,
+              {slot.matrix->data.data() + done_, static_cast<std::size_t>(length)}};
+    return {};
+  }
+  if (slot.matrix != nullptr && row_ < slot.matrix->rows) {
+    const std::uint64_t block = std::uint64_t{kPieceRows} * slot.matrix->columns /
+                                dtype_info(info.type).block_weights *
+                                dtype_info(info.type).block_bytes;
+    const std::uint64_t codes = length - dtype_info(info.type).tail_bytes;
+    length = std::min(codes, std::max<std::uint64_t>(1, kPieceBytes / block) * block);
+  }
+  if (scratch_.size() < length) {
+    auto grown = Buffer<std::uint8_t>::make(length, "piece of a tensor");
+    BITNET_TRY(grown);
+    scratch_ = std::move(*grown);
+  }
+  piece_ = {info.offset + done_, {scratch_.data(), static_cast<std::size_t>(length)}};
+  return {};
+}
+
+Status WeightsLoader::accept() noexcept {
+  if (slot_ == slots_.size())
+    return Error(ErrorCode::InvalidState) << "all weights are there already";
+  const Slot& slot = slots_[slot_];
+  const TensorInfo& info = *slot.info;
+  const Bytes bytes = piece_.into;
+  done_ += bytes.size();
+
+  if (slot.matrix != nullptr && slot.matrix->ternary()) {
+    if (row_ < slot.matrix->rows)
+      BITNET_TRY(accept_ternary(*slot.matrix));
+    else { // the tail of I2_S: its scale
+      const auto scale = load_le<float>(bytes.data());
+      if (!std::isfinite(scale))
+        return bad_weights("the scale is not finite");
+      for (std::size_t r = 0; r < slot.matrix->rows; ++r)
+        slot.matrix->row_scales[r] = scale;
+    }
+  } else if (slot.matrix == nullptr) {
+    auto values = Buffer<float>::make(info.columns(), "vector");
+    BITNET_TRY(values);
+    BITNET_TRY(decode_floats(info.type, bytes, 0, values->size(), 1.0F, values->data()));
+    if (!all_finite(values->span()))
+      return bad_weights("a value is not finite");
+    if (slot.factor_of != nullptr)
+      slot.factor_of->factor = (*values)[0];
+    else
+      *slot.vector = std::move(*values);
+  }
+  if (done_ < info.bytes)
+    return next_piece();
+  BITNET_TRY(finish_tensor());
+  ++slot_;
+  return begin_tensor();
+}
+
+Status WeightsLoader::accept_ternary(Matrix& matrix) noexcept {
+  const std::size_t columns = matrix.columns;
+  const std::size_t tile_rows = kernels_->tile_rows;
+  const std::size_t tile_bytes = packed_bytes(*kernels_, tile_rows, columns);
+  const std::size_t groups = columns / kTernaryGroup;
+  const DTypeInfo& type = dtype_info(matrix.type);
+  if (codes_.size() < tile_rows * columns) {
+    auto grown = Buffer<std::uint8_t>::make(std::uint64_t{tile_rows} * columns, "codes of a tile");
+    BITNET_TRY(grown);
+    codes_ = std::move(*grown);
+  }
+  // The piece ends where its rows end: pieces are whole multiples of kPieceRows rows, or the rest of the tensor.
+  const std::size_t weights = piece_.into.size() / type.block_bytes * type.block_weights;
+  const std::size_t last = std::min(matrix.rows, row_ + weights / columns);
+  for (std::size_t in_piece = 0; row_ < last;) {
+    const std::size_t rows = std::min(tile_rows, last - row_);
+    float* scales =
+        matrix.group_scales.empty() ? nullptr : matrix.group_scales.data() + row_ * groups;
+    if (const Status decoded =
+            decode_codes(matrix.type, piece_.into, in_piece, rows * columns, codes_.data(), scales);
+        !decoded)
+      return Error(decoded.error().code())
+             << slots_[slot_].info->name << ": " << decoded.error().detail();
+    for (std::size_t g = 0; scales != nullptr && g < rows * groups; ++g) {
+      if (!std::isfinite(scales[g]))
+        return bad_weights("a scale is not finite");
+      if (scales[g] == 0.0F) // a block of zeros: let its codes say so, and its scale be any
+        std::fill_n(codes_.data() + g * kTernaryGroup, kTernaryGroup, std::uint8_t{1});
+    }
+    pack_tile(*kernels_, codes_.data(), columns, rows, columns,
+              matrix.data.data() + row_ / tile_rows * tile_bytes);
+    in_piece += rows * columns;
+    row_ += rows;
+  }
+  return {};
+}
+
+Status WeightsLoader::finish_tensor() noexcept {
+  Matrix* matrix = slots_[slot_].matrix;
+  if (matrix == nullptr)
+    return {};
+  if (!matrix->ternary()) {
+    if (!dense_is_finite(matrix->type, {matrix->data.data(), matrix->data.size()}))
+      return bad_weights("a value is not finite");
+    return {};
+  }
+  if (matrix->group_scales.empty())
+    return {};
+  // Trained models have one scale per tensor (or per row): then the kernels need no scale per group.
+  const std::size_t groups = matrix->columns / kTernaryGroup;
+  auto rows = Buffer<float>::make(round_up(matrix->rows, kernels_->tile_rows), "row scales");
+  BITNET_TRY(rows);
+  for (std::size_t r = 0; r < matrix->rows; ++r) {
+    for (std::size_t g = 0; g < groups; ++g) {
+      const float scale = matrix->group_scales[r * groups + g];
+      if (scale == 0.0F)
+        continue;
+      if ((*rows)[r] != 0.0F && (*rows)[r] != scale)
+        return {}; // scales differ inside a row: keep them all
+      (*rows)[r] = scale;
+    }
+  }
+  matrix->row_scales = std::move(*rows);
+  matrix->group_scales = {};
+  return {};
+}
+
+Status WeightsLoader::finish_all() noexcept {
+  const auto count = [this](Matrix& m) -> Status {
+    if (m.factor != 1.0F) {
+      if (!m.ternary())
+        return Error(ErrorCode::UnsupportedType)
+               << "a .scale tensor beside a matrix that is not ternary";
+      for (float& scale : m.row_scales)
+        scale *= m.factor;
+      for (float& scale : m.group_scales)
+        scale *= m.factor;
+      if (!all_finite(m.row_scales.span()) || !all_finite(m.group_scales.span()))
+        return Error(ErrorCode::BadWeights) << "a .scale tensor makes a scale infinite";
+    }
+    weights_->bytes += m.bytes();
+    return {};
+  };
+  BITNET_TRY(count(weights_->embedding));
+  BITNET_TRY(count(weights_->head));
+  for (std::uint32_t l = 0; l < config_->layers; ++l) {
+    Layer& layer = weights_->layers[l];
+    for (Matrix* m :
+         {&layer.q, &layer.k, &layer.v, &layer.output, &layer.gate, &layer.up, &layer.down})
+      BITNET_TRY(count(*m));
+    for (const Buffer<float>* norm :
+         {&layer.attn_norm, &layer.attn_sub_norm, &layer.ffn_norm, &layer.ffn_sub_norm})
+      weights_->bytes += 4 * std::uint64_t{norm->size()};
+  }
+  for (float& divisor : weights_->rope_divisors)
+    if (!(divisor > 0.0F))
+      return Error(ErrorCode::BadWeights) << "rope_freqs.weight: a divisor is not positive";
+  scratch_ = {};
+  codes_ = {};
+  return {};
+}
+
+} // namespace bitnet

@@ -1,0 +1,173 @@
+// A pool of threads for tasks that last microseconds. A run hands its tasks out one by one to
+// whoever is awake, the caller first of all, and ends when the last task does: it waits for no
+// thread that has not begun, so that a worker whose core is taken by another program costs its
+// share and nothing more. pthreads, not std::thread, because a thread that cannot be had is an
+// answer here, not an exception.
+#include "platform/threads.h"
+
+#include <algorithm>
+#include <atomic>
+#include <new>
+#include <thread>
+
+#include <pthread.h>
+#include <sched.h>
+
+namespace bitnet {
+namespace {
+
+constexpr unsigned kMostThreads = 256;
+
+// How long an idle thread looks for work before it sleeps. Waking a sleeper takes some 50 us, the
+// gap between two runs of one forward pass is less; yielding in between lets a busy machine go on.
+constexpr int kSpins = 100;
+constexpr int kLooksPerSpin = 32;
+
+class Pool final : public Parallel {
+public:
+  Pool() noexcept = default;
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  ~Pool() override {
+    pthread_mutex_lock(&mutex_);
+    stop_.store(true);
+    pthread_cond_broadcast(&wake_);
+    pthread_mutex_unlock(&mutex_);
+    for (unsigned i = 0; i < workers_; ++i)
+      pthread_join(threads_[i], nullptr);
+    pthread_cond_destroy(&wake_);
+    pthread_cond_destroy(&idle_);
+    pthread_mutex_destroy(&mutex_);
+  }
+
+  /// As many workers as can be had, at most `count`.
+  void grow(unsigned count) noexcept {
+    while (workers_ < std::min(count, kMostThreads - 1) &&
+           pthread_create(&threads_[workers_], nullptr, &Pool::enter, this) == 0)
+      ++workers_;
+  }
+
+  unsigned threads() const noexcept override { return workers_ + 1; }
+
+  // One run at a time, and none from inside a task.
+  void run(std::size_t count, Task task, void* context) noexcept override {
+    if (workers_ == 0 || count < 2) {
+      for (std::size_t i = 0; i < count; ++i)
+        task(context, i);
+      return;
+    }
+    // No run is open and nobody is inside one: the four fields are ours.
+    task_ = task;
+    context_ = context;
+    count_ = count;
+    next_.store(0, std::memory_order_relaxed);
+    epoch_.fetch_add(1); // odd: open
+    if (sleepers_.load() != 0) {
+      pthread_mutex_lock(&mutex_);
+      pthread_cond_broadcast(&wake_);
+      pthread_mutex_unlock(&mutex_);
+    }
+    work();
+    epoch_.fetch_add(1); // even: closed; who comes now touches nothing
+    wait_for_others();
+  }
+
+private:
+  static void* enter(void* pool) noexcept {
+    static_cast<Pool*>(pool)->serve();
+    return nullptr;
+  }
+
+  void work() noexcept {
+    for (std::size_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count_;)
+      task_(context_, i);
+  }
+
+  bool idle(std::uint64_t seen) const noexcept {
+    const std::uint64_t epoch = epoch_.load();
+    return (epoch % 2 == 0 || epoch == seen) && !stop_.load();
+  }
+
+  void serve() noexcept {
+    std::uint64_t seen = 0;
+    for (;;) {
+      for (int i = 0; i < kSpins * kLooksPerSpin && idle(seen); ++i)
+        if (i % kLooksPerSpin == kLooksPerSpin - 1)
+          sched_yield();
+      if (idle(seen)) {
+        pthread_mutex_lock(&mutex_);
+        // Counted before looking again, as run() opens before it looks at the count: one sees the
+        // other.
+        sleepers_.fetch_add(1);
+        while (idle(seen))
+          pthread_cond_wait(&wake_, &mutex_);
+        sleepers_.fetch_sub(1);
+        pthread_mutex_unlock(&mutex_);
+      }
+      if (stop_.load())
+        return;
+      // The same handshake: inside is counted before the epoch is read, and run() closes before it
+      // counts.
+      inside_.fetch_add(1);
+      const std::uint64_t epoch = epoch_.load();
+      if (epoch % 2 == 1 && epoch != seen) {
+        seen = epoch;
+        work();
+      }
+      if (inside_.fetch_sub(1) == 1 && waiting_.load()) {
+        pthread_mutex_lock(&mutex_);
+        pthread_cond_signal(&idle_);
+        pthread_mutex_unlock(&mutex_);
+      }
+    }
+  }
+
+  void wait_for_others() noexcept {
+    for (int i = 0; i < kSpins * kLooksPerSpin; ++i) {
+      if (inside_.load() == 0)
+        return;
+      if (i % kLooksPerSpin == kLooksPerSpin - 1)
+        sched_yield();
+    }
+    pthread_mutex_lock(&mutex_);
+    waiting_.store(true);
+    while (inside_.load() != 0)
+      pthread_cond_wait(&idle_, &mutex_);
+    waiting_.store(false);
+    pthread_mutex_unlock(&mutex_);
+  }
+
+  Task task_ = nullptr;
+  void* context_ = nullptr;
+  std::size_t count_ = 0;
+  // Apart, because every thread writes them all the time.
+  alignas(64) std::atomic<std::size_t> next_ = 0;
+  alignas(64) std::atomic<std::uint64_t> epoch_ = 0;
+  alignas(64) std::atomic<unsigned> inside_ = 0;
+  alignas(64) std::atomic<unsigned> sleepers_ = 0;
+  std::atomic<bool> waiting_ = false;
+  std::atomic<bool> stop_ = false;
+  pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
+  pthread_cond_t wake_ = PTHREAD_COND_INITIALIZER;
+  pthread_cond_t idle_ = PTHREAD_COND_INITIALIZER;
+  unsigned workers_ = 0;
+  pthread_t threads_[kMostThreads - 1] = {};
+};
+
+} // namespace
+
+unsigned hardware_threads() noexcept { return std::max(1U, std::thread::hardware_concurrency()); }
+
+std::unique_ptr<Parallel> make_parallel(unsigned threads) noexcept {
+  const unsigned wanted = threads == 0 ? hardware_threads() : threads;
+  if (wanted > 1) {
+    if (auto* pool = new (std::nothrow) Pool) {
+      pool->grow(wanted - 1);
+      return std::unique_ptr<Parallel>(pool);
+    }
+  }
+  return std::unique_ptr<Parallel>(new (std::nothrow) Serial);
+}
+
+} // namespace bitnet

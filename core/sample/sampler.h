@@ -1,0 +1,31 @@
+// Logits in, one token id out. Deterministic: the same seed and logits give the same ids on every engine.
+#pragma once
+
+#include "bitnet/memory.hpp"
+#include "bitnet/options.hpp"
+#include "bitnet/types.hpp"
+
+namespace bitnet {
+
+class Sampler {
+public:
+  /// InvalidArgument names the option that is outside its range (NaN included). Allocates for `vocabulary` candidates.
+  static Result<Sampler> make(const SamplerOptions& options, std::size_t vocabulary) noexcept;
+
+  /// Choose from `logits` (vocabulary floats, not changed). `recent` are the ids so far, newest last.
+  /// Order: repetition penalty, then greedy, or temperature, top-k, softmax, top-p, min-p, draw. NaN logits never win;
+  /// when no logit is finite the answer is BadWeights.
+  Result<std::int32_t> sample(std::span<const float> logits,
+                              std::span<const std::int32_t> recent) noexcept;
+
+private:
+  struct Candidate {
+    float value;
+    std::int32_t id;
+  };
+  SamplerOptions options_;
+  std::uint64_t state_ = 0;
+  Buffer<Candidate> candidates_;
+};
+
+} // namespace bitnet
