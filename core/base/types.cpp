@@ -8,8 +8,7 @@ namespace bitnet {
 const char* error_name(ErrorCode code) noexcept {
   switch (code) {
 #define BITNET_ERROR(number, name, sentence)                                                       \
-  case ErrorCode::name:                                                                            \
-    return #name;
+  case ErrorCode::name: return #name;
 #include "bitnet/errors.def"
 #undef BITNET_ERROR
   }
@@ -19,8 +18,7 @@ const char* error_name(ErrorCode code) noexcept {
 const char* error_sentence(ErrorCode code) noexcept {
   switch (code) {
 #define BITNET_ERROR(number, name, sentence)                                                       \
-  case ErrorCode::name:                                                                            \
-    return sentence;
+  case ErrorCode::name: return sentence;
 #include "bitnet/errors.def"
 #undef BITNET_ERROR
   }

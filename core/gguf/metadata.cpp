@@ -14,32 +14,19 @@ namespace {
 /// "u32", "array of string", ... for errors.
 const char* type_name(ValueType type) noexcept {
   switch (type) {
-  case ValueType::kU8:
-    return "u8";
-  case ValueType::kI8:
-    return "i8";
-  case ValueType::kU16:
-    return "u16";
-  case ValueType::kI16:
-    return "i16";
-  case ValueType::kU32:
-    return "u32";
-  case ValueType::kI32:
-    return "i32";
-  case ValueType::kF32:
-    return "f32";
-  case ValueType::kBool:
-    return "bool";
-  case ValueType::kString:
-    return "string";
-  case ValueType::kArray:
-    return "array";
-  case ValueType::kU64:
-    return "u64";
-  case ValueType::kI64:
-    return "i64";
-  case ValueType::kF64:
-    return "f64";
+  case ValueType::kU8: return "u8";
+  case ValueType::kI8: return "i8";
+  case ValueType::kU16: return "u16";
+  case ValueType::kI16: return "i16";
+  case ValueType::kU32: return "u32";
+  case ValueType::kI32: return "i32";
+  case ValueType::kF32: return "f32";
+  case ValueType::kBool: return "bool";
+  case ValueType::kString: return "string";
+  case ValueType::kArray: return "array";
+  case ValueType::kU64: return "u64";
+  case ValueType::kI64: return "i64";
+  case ValueType::kF64: return "f64";
   }
   return "?";
 }
@@ -53,28 +40,20 @@ bool is_integer(ValueType type) noexcept { return value_bytes(type) != 0 && !is_
 std::optional<std::int64_t> integer_at(const std::uint8_t* bytes, ValueType type) noexcept {
   switch (type) {
   case ValueType::kU8:
-  case ValueType::kBool:
-    return *bytes;
-  case ValueType::kI8:
-    return load_le<std::int8_t>(bytes);
-  case ValueType::kU16:
-    return load_le<std::uint16_t>(bytes);
-  case ValueType::kI16:
-    return load_le<std::int16_t>(bytes);
-  case ValueType::kU32:
-    return load_le<std::uint32_t>(bytes);
-  case ValueType::kI32:
-    return load_le<std::int32_t>(bytes);
-  case ValueType::kI64:
-    return load_le<std::int64_t>(bytes);
+  case ValueType::kBool: return *bytes;
+  case ValueType::kI8: return load_le<std::int8_t>(bytes);
+  case ValueType::kU16: return load_le<std::uint16_t>(bytes);
+  case ValueType::kI16: return load_le<std::int16_t>(bytes);
+  case ValueType::kU32: return load_le<std::uint32_t>(bytes);
+  case ValueType::kI32: return load_le<std::int32_t>(bytes);
+  case ValueType::kI64: return load_le<std::int64_t>(bytes);
   case ValueType::kU64: {
     const auto value = load_le<std::uint64_t>(bytes);
     if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
       return std::nullopt;
     return static_cast<std::int64_t>(value);
   }
-  default:
-    return std::nullopt;
+  default: return std::nullopt;
   }
 }
 

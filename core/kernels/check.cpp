@@ -90,18 +90,10 @@ void random_blocks(Random& random, DenseType type, std::uint8_t* data, std::size
     }
     break;
   case DenseType::kF16:
-  case DenseType::kBF16:
-    tame(0, 2);
-    break;
-  case DenseType::kQ8_0:
-    tame(0, 34);
-    break;
-  case DenseType::kQ4_0:
-    tame(0, 18);
-    break;
-  case DenseType::kQ6_K:
-    tame(208, 210);
-    break;
+  case DenseType::kBF16: tame(0, 2); break;
+  case DenseType::kQ8_0: tame(0, 34); break;
+  case DenseType::kQ4_0: tame(0, 18); break;
+  case DenseType::kQ6_K: tame(208, 210); break;
   }
 }
 

@@ -8,7 +8,7 @@ bool cpu_runs(std::string_view isa) noexcept {
   if (isa == "avx2")
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
 #endif
-  return isa == "scalar" || isa == "wasm_simd128" || isa == "wasm_relaxed";
+  return isa == "scalar" || isa.starts_with("wasm_");
 }
 
 } // namespace bitnet

@@ -26,9 +26,15 @@ struct Runnable {
 #include "kernels/kernels.def"
 #undef BITNET_ISA
     };
-    for (const Kernels* candidate : compiled)
-      if (cpu_runs(candidate->name))
-        kernels[count++] = candidate;
+    const auto add = [this, &compiled](bool suiting) noexcept {
+      for (const Kernels* candidate : compiled)
+        if (candidate != &kernels_scalar && cpu_runs(candidate->name) &&
+            (candidate->suits == nullptr || candidate->suits()) == suiting)
+          kernels[count++] = candidate;
+    };
+    add(true);
+    add(false);
+    kernels[count++] = &kernels_scalar;
   }
 };
 

@@ -78,6 +78,8 @@ struct Attention {
 
 struct Kernels {
   std::string_view name;
+  /// Null, or: is this set the fast one of its kin on this machine? Where not, it is offered after the others.
+  bool (*suits)();
   std::size_t tile_rows;   ///< divides kRowPad
   std::size_t strip_bytes; ///< 4 * strip_bytes divides kColumnPad
 

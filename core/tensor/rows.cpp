@@ -206,28 +206,15 @@ Status decode_floats(DType type, Bytes blocks, std::size_t first, std::size_t co
     return {};
   const std::uint8_t* in = blocks.data() + first / info.block_weights * info.block_bytes;
   switch (type) {
-  case DType::kF32:
-    floats_f32(in, count, out);
-    return {};
-  case DType::kF16:
-    floats_f16(in, count, out);
-    return {};
-  case DType::kBF16:
-    floats_bf16(in, count, out);
-    return {};
-  case DType::kQ8_0:
-    each_block(info, in, count, out, floats_q8_0);
-    return {};
-  case DType::kQ4_0:
-    each_block(info, in, count, out, floats_q4_0);
-    return {};
-  case DType::kQ6_K:
-    each_block(info, in, count, out, floats_q6_k);
-    return {};
+  case DType::kF32: floats_f32(in, count, out); return {};
+  case DType::kF16: floats_f16(in, count, out); return {};
+  case DType::kBF16: floats_bf16(in, count, out); return {};
+  case DType::kQ8_0: each_block(info, in, count, out, floats_q8_0); return {};
+  case DType::kQ4_0: each_block(info, in, count, out, floats_q4_0); return {};
+  case DType::kQ6_K: each_block(info, in, count, out, floats_q6_k); return {};
   case DType::kTQ1_0:
   case DType::kTQ2_0:
-  case DType::kI2_S:
-    break;
+  case DType::kI2_S: break;
   }
   // Ternary: through the codes, a group at a time.
   std::uint8_t codes[kTernaryGroup];

@@ -185,12 +185,9 @@ std::uint64_t pair_hash(TokenId left, TokenId right) noexcept {
 
 std::size_t first_word(WordRules rules, std::string_view text) noexcept {
   switch (rules) {
-  case WordRules::kLlamaBpe:
-    return first_word_llama(text, 3);
-  case WordRules::kQwen2:
-    return first_word_llama(text, 1);
-  case WordRules::kGpt2:
-    break;
+  case WordRules::kLlamaBpe: return first_word_llama(text, 3);
+  case WordRules::kQwen2: return first_word_llama(text, 1);
+  case WordRules::kGpt2: break;
   }
   return first_word_gpt2(text);
 }

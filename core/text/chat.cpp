@@ -72,24 +72,15 @@ ChatTemplate choose_template(std::string_view file_template) noexcept {
 
 const char* template_name(ChatTemplate chosen) noexcept {
   switch (chosen) {
-  case ChatTemplate::kNone:
-    return "none";
-  case ChatTemplate::kUnknown:
-    break;
-  case ChatTemplate::kBitNet:
-    return "bitnet";
-  case ChatTemplate::kLlama3:
-    return "llama3";
-  case ChatTemplate::kChatMl:
-    return "chatml";
-  case ChatTemplate::kFalcon3:
-    return "falcon3";
-  case ChatTemplate::kFalconE:
-    return "falcon-e";
-  case ChatTemplate::kZephyr:
-    return "zephyr";
-  case ChatTemplate::kLlama2:
-    return "llama2";
+  case ChatTemplate::kNone: return "none";
+  case ChatTemplate::kUnknown: break;
+  case ChatTemplate::kBitNet: return "bitnet";
+  case ChatTemplate::kLlama3: return "llama3";
+  case ChatTemplate::kChatMl: return "chatml";
+  case ChatTemplate::kFalcon3: return "falcon3";
+  case ChatTemplate::kFalconE: return "falcon-e";
+  case ChatTemplate::kZephyr: return "zephyr";
+  case ChatTemplate::kLlama2: return "llama2";
   }
   return "unknown";
 }
@@ -283,9 +274,7 @@ Status frame(const Tokenizer& tokenizer, ChatTemplate chosen, std::span<const Ch
       framer.special_or_text(kAssistant.marker).text("\n");
     break;
 
-  case ChatTemplate::kLlama2:
-    frame_llama2(framer, messages);
-    break;
+  case ChatTemplate::kLlama2: frame_llama2(framer, messages); break;
   }
   return framer.finish();
 }

@@ -63,7 +63,7 @@ public:
         continue;
       if (text.size() > kUserDefinedBytes)
         return Error(ErrorCode::LimitExceeded)
-               << "user-defined token " << id << " has " << text.size() << " bytes";
+               << "user-defined token " << id << " has " << std::uint64_t{text.size()} << " bytes";
       const std::size_t begin = finder.arena_.size();
       if (escaped)
         BITNET_TRY(escape_spaces(text, finder.arena_));
@@ -316,7 +316,7 @@ Result<Tokenizer> Tokenizer::make(const Metadata& metadata) noexcept {
 Status Tokenizer::encode(std::string_view text, Vec<TokenId>& out, bool continuing) const noexcept {
   if (text.size() > kTextBytes)
     return Error(ErrorCode::LimitExceeded)
-           << "text of " << text.size() << " bytes, at most " << kTextBytes;
+           << "text of " << std::uint64_t{text.size()} << " bytes, at most " << kTextBytes;
   if (text.empty())
     return {};
   Text escaped;
@@ -354,8 +354,7 @@ Status Tokenizer::decode(TokenId id, Text& out, bool render_special, bool first)
   switch (kind(id)) {
   case TokenKind::kControl:
   case TokenKind::kUnknown:
-  case TokenKind::kUnused:
-    return render_special ? out.append(text) : Status();
+  case TokenKind::kUnused: return render_special ? out.append(text) : Status();
   case TokenKind::kByte:
     if (const auto byte = spelled_byte(text))
       return out.push(static_cast<char>(*byte));
@@ -394,12 +393,9 @@ const char* Tokenizer::rules() const noexcept {
   if (impl_->is_spm)
     return "spm";
   switch (impl_->words) {
-  case WordRules::kLlamaBpe:
-    return "llama-bpe";
-  case WordRules::kQwen2:
-    return "qwen2";
-  case WordRules::kGpt2:
-    break;
+  case WordRules::kLlamaBpe: return "llama-bpe";
+  case WordRules::kQwen2: return "qwen2";
+  case WordRules::kGpt2: break;
   }
   return "gpt-2";
 }

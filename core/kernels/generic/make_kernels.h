@@ -7,11 +7,13 @@
 
 namespace bitnet::generic {
 
-template <class V> constexpr Kernels make_kernels(std::string_view name) {
+template <class V>
+constexpr Kernels make_kernels(std::string_view name, bool (*suits)() = nullptr) {
   static_assert(kRowPad % V::kTileRows == 0 && V::kTileRows % V::kGemmRows == 0);
   static_assert(kColumnPad % (4 * V::kStripBytes) == 0);
   return Kernels{
       .name = name,
+      .suits = suits,
       .tile_rows = V::kTileRows,
       .strip_bytes = V::kStripBytes,
       .quantize = quantize<V>,

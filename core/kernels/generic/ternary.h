@@ -11,47 +11,72 @@
 namespace bitnet::generic {
 
 /// sums[r][n] = sum over the strips [begin, end) of x[n] * codes, for Rows rows from `row` of one tile.
+///
+/// The small loops are unrolled by order: the sums must live in registers, which compilers for WebAssembly do not give
+/// to an array that a loop indexes. One column walks row by row (four planes of one load); several columns walk plane by
+/// plane (one unpacked plane serves all of them).
 template <class V, std::size_t Rows, std::size_t Columns>
 inline void strip_sums(const std::uint8_t* tile, std::size_t row, const std::int8_t* const* x,
                        std::size_t begin, std::size_t end, std::int32_t (*sums)[Columns]) {
   constexpr std::size_t kBytes = V::kStripBytes;
-  typename V::Acc acc[Rows][Columns];
-  for (auto& of_row : acc)
-    for (auto& one : of_row)
-      one = V::acc_zero();
+  typename V::Acc acc[Rows * Columns];
+#pragma GCC unroll 64
+  for (std::size_t i = 0; i < Rows * Columns; ++i)
+    acc[i] = V::acc_zero();
 
   for (std::size_t from = begin; from < end;) {
     const std::size_t to = end - from < V::kPartStrips ? end : from + V::kPartStrips;
-    typename V::Part part[Rows][Columns];
-    for (auto& of_row : part)
-      for (auto& one : of_row)
-        one = V::part_zero();
+    typename V::Part part[Rows * Columns];
+#pragma GCC unroll 64
+    for (std::size_t i = 0; i < Rows * Columns; ++i)
+      part[i] = V::part_zero();
 
     for (; from < to; ++from) {
       const std::uint8_t* strip = tile + (from * V::kTileRows + row) * kBytes;
       const std::size_t column = from * 4 * kBytes;
-      const auto step = [&]<int P>() {
-        typename V::I8 a[Columns];
-        for (std::size_t n = 0; n < Columns; ++n)
-          a[n] = V::load_i8(x[n] + column + P * kBytes);
+      if constexpr (Columns == 1) {
+        const std::int8_t* at = x[0] + column;
+        const typename V::I8 a0 = V::load_i8(at);
+        const typename V::I8 a1 = V::load_i8(at + kBytes);
+        const typename V::I8 a2 = V::load_i8(at + 2 * kBytes);
+        const typename V::I8 a3 = V::load_i8(at + 3 * kBytes);
+#pragma GCC unroll 64
         for (std::size_t r = 0; r < Rows; ++r) {
-          const typename V::U8 codes = V::template plane<P>(V::load_codes(strip + r * kBytes));
-          for (std::size_t n = 0; n < Columns; ++n)
-            part[r][n] = V::mac(part[r][n], a[n], codes);
+          const typename V::U8 w = V::load_codes(strip + r * kBytes);
+          part[r] = V::mac(part[r], a0, V::template plane<0>(w));
+          part[r] = V::mac(part[r], a1, V::template plane<1>(w));
+          part[r] = V::mac(part[r], a2, V::template plane<2>(w));
+          part[r] = V::mac(part[r], a3, V::template plane<3>(w));
         }
-      };
-      step.template operator()<0>();
-      step.template operator()<1>();
-      step.template operator()<2>();
-      step.template operator()<3>();
+      } else {
+        const auto plane = [&]<int P>() {
+          typename V::U8 codes[Rows];
+#pragma GCC unroll 64
+          for (std::size_t r = 0; r < Rows; ++r)
+            codes[r] = V::template plane<P>(V::load_codes(strip + r * kBytes));
+#pragma GCC unroll 64
+          for (std::size_t n = 0; n < Columns; ++n) {
+            const typename V::I8 a = V::load_i8(x[n] + column + P * kBytes);
+#pragma GCC unroll 64
+            for (std::size_t r = 0; r < Rows; ++r)
+              part[r * Columns + n] = V::mac(part[r * Columns + n], a, codes[r]);
+          }
+        };
+        plane.template operator()<0>();
+        plane.template operator()<1>();
+        plane.template operator()<2>();
+        plane.template operator()<3>();
+      }
     }
-    for (std::size_t r = 0; r < Rows; ++r)
-      for (std::size_t n = 0; n < Columns; ++n)
-        acc[r][n] = V::widen(acc[r][n], part[r][n]);
+#pragma GCC unroll 64
+    for (std::size_t i = 0; i < Rows * Columns; ++i)
+      acc[i] = V::widen(acc[i], part[i]);
   }
+#pragma GCC unroll 64
   for (std::size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 64
     for (std::size_t n = 0; n < Columns; ++n)
-      sums[r][n] = V::sum(acc[r][n]);
+      sums[r][n] = V::sum(acc[r * Columns + n]);
 }
 
 /// One tile against Columns columns from `column`.

@@ -21,16 +21,18 @@ struct WasmLanes {
     wasm_v128_store(p, a.lo);
     wasm_v128_store(p + 4, a.hi);
   }
-  /// Halves that are finite, exactly as half_to_float: exponent and mantissa as a float are 2^112 too small.
-  static v128_t widen_half(v128_t half) {
-    const v128_t magnitude = wasm_v128_and(half, wasm_i32x4_splat(0x7fff));
-    const v128_t scaled = wasm_f32x4_mul(wasm_i32x4_shl(magnitude, 13), wasm_f32x4_splat(0x1p112F));
-    return wasm_v128_or(scaled, wasm_i32x4_shl(wasm_v128_and(half, wasm_i32x4_splat(0x8000)), 16));
+  /// Four halves in the high halves of the lanes. Shifted down by three (arithmetically, so that the sign stays on
+  /// top) and masked, exponent and mantissa stand where a float has them, 2^112 too small; the product is exact,
+  /// subnormals included. Equals half_to_float for all that is finite, and the loader lets nothing else in.
+  static v128_t widen_half(v128_t high) {
+    const v128_t small = wasm_v128_and(wasm_i32x4_shr(high, 3), wasm_u32x4_splat(0x8fffe000U));
+    return wasm_f32x4_mul(small, wasm_f32x4_splat(0x1p112F));
   }
   static F8 load_half(const std::uint16_t* p) {
     const v128_t halves = wasm_v128_load(p);
-    return {widen_half(wasm_u32x4_extend_low_u16x8(halves)),
-            widen_half(wasm_u32x4_extend_high_u16x8(halves))};
+    const v128_t none = wasm_i16x8_splat(0);
+    return {widen_half(wasm_i16x8_shuffle(none, halves, 0, 8, 1, 9, 2, 10, 3, 11)),
+            widen_half(wasm_i16x8_shuffle(none, halves, 4, 12, 5, 13, 6, 14, 7, 15))};
   }
   static F8 load_bfloat(const std::uint16_t* p) {
     const v128_t halves = wasm_v128_load(p);
