@@ -47,11 +47,10 @@ Status LoaderData::accept_header() noexcept {
     gguf = std::move(*parsed);
     return begin_weights();
   }
-  if (parsed.error().code() != ErrorCode::Truncated || have == file_size)
+  // Truncated is final once all that a header may have is there (reader.h): the file was cut, and says where.
+  if (parsed.error().code() != ErrorCode::Truncated || have == file_size ||
+      have >= limits::kHeaderBytes)
     return parsed.error();
-  if (have >= limits::kHeaderBytes)
-    return Error(ErrorCode::LimitExceeded)
-           << "the header is longer than " << limits::kHeaderBytes << " bytes";
   return ask_for_header(std::min<std::uint64_t>(std::uint64_t{have} * 2, limits::kHeaderBytes));
 }
 

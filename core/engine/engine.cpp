@@ -68,6 +68,11 @@ void Engine::truncate(std::uint32_t size) noexcept {
 }
 
 Status Engine::evaluate(std::span<const TokenId> ids, Sink sink, void* context) noexcept {
+  phase_ = Phase::kIdle; // the cache no longer holds a part of the prompt and what followed it
+  return extend(ids, sink, context);
+}
+
+Status Engine::extend(std::span<const TokenId> ids, Sink sink, void* context) noexcept {
   BITNET_TRY(check_ids(ids));
   if (ids.size() > state_.kv.capacity - history_.size())
     return Error(ErrorCode::ContextFull)
@@ -166,7 +171,7 @@ Result<Step> Engine::decode_step() noexcept {
   if (pending_ != kNoToken) {
     const TokenId id = pending_;
     pending_ = kNoToken;
-    BITNET_TRY(evaluate({&id, 1}, nullptr, nullptr));
+    BITNET_TRY(extend({&id, 1}, nullptr, nullptr));
   }
   const auto id = sampler_->sample(logits(), history_.span());
   BITNET_TRY(id);

@@ -26,6 +26,7 @@ public:
   using Sink = Status (*)(void* context, std::uint32_t position,
                           std::span<const float> logits) noexcept;
   /// Evaluate and keep ids; with a sink, the logits of each position go to it, otherwise only the last's are computed.
+  /// Ends a generation under way.
   Status evaluate(std::span<const TokenId> ids, Sink sink, void* context) noexcept;
   std::span<const float> logits() const noexcept;
 
@@ -42,6 +43,7 @@ private:
   }
 
   Status check_ids(std::span<const TokenId> ids) const noexcept;
+  Status extend(std::span<const TokenId> ids, Sink sink, void* context) noexcept;
   Result<Step> prefill_step() noexcept;
   Result<Step> decode_step() noexcept;
   Result<Step> end_step() noexcept;

@@ -13,8 +13,8 @@ public:
   static Result<Sampler> make(const SamplerOptions& options, std::size_t vocabulary) noexcept;
 
   /// Choose from `logits` (vocabulary floats, not changed). `recent` are the ids so far, newest last.
-  /// Order: repetition penalty, then greedy, or temperature, top-k, softmax, top-p, min-p, draw. NaN logits never win;
-  /// when no logit is finite the answer is BadWeights.
+  /// Order: repetition penalty, then greedy, or temperature, top-k, softmax, top-p, min-p, draw. Logits that are not
+  /// finite never win; when none is finite the answer is BadWeights.
   Result<std::int32_t> sample(std::span<const float> logits,
                               std::span<const std::int32_t> recent) noexcept;
 

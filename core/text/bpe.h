@@ -9,7 +9,8 @@
 
 namespace bitnet {
 
-/// How text is cut into words before merging.
+/// How text is cut into words before merging. kQwen2 is tested on its expression only, never against a published
+/// vocabulary.
 enum class WordRules : std::uint8_t { kGpt2, kLlamaBpe, kQwen2 };
 
 /// The bytes of the first word of a text that is not empty; at least 1.

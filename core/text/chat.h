@@ -18,7 +18,7 @@ enum class ChatTemplate : std::uint8_t {
   kLlama3,  ///< <|start_header_id|>role<|end_header_id|>\n\ncontent<|eot_id|>
   kChatMl,  ///< <|im_start|>role\ncontent<|im_end|>\n
   kFalcon3, ///< <|role|>\ncontent\n
-  kFalconE, ///< role and content lines; formats.md 1.6
+  kFalconE, ///< never chosen, always refused: its template was never seen (formats.md 1.6)
   kZephyr,  ///< <|role|>\ncontent</s>\n
   kLlama2,  ///< [INST] content [/INST] answer </s>
 };

@@ -35,9 +35,11 @@ public:
   std::size_t size() const noexcept;
   bool valid(TokenId id) const noexcept { return id >= 0 && static_cast<std::size_t>(id) < size(); }
 
-  /// Plain text to ids, appended to `out`: no BOS, no EOS, no control token ever. Invalid UTF-8 is taken byte by byte
-  /// (byte-level BPE) or replaced by byte tokens (SPM): nothing is lost, nothing fails. `continuing` says that text
-  /// came before in the same stretch, so that SPM adds no leading space. Time is O(n log n) in the text's length.
+  /// Plain text to ids, appended to `out`: no BOS, no EOS, no control token ever, not even one that the file marks as
+  /// normal or user-defined (anything spelled `<|...|>`, or BOS or EOS spelled `<...>`). Invalid UTF-8 is taken byte
+  /// by byte: nothing fails, and nothing is lost unless the vocabulary lacks a byte's token (then the unknown token
+  /// stands for it, or nothing). `continuing` says that text came before in the same stretch, so that SPM adds no
+  /// leading space. Time is O(n log n) in the text's length; above 256 MiB: LimitExceeded.
   Status encode(std::string_view text, Vec<TokenId>& out, bool continuing = false) const noexcept;
 
   /// The bytes of one token, appended to `out`; a control token gives nothing unless `render_special`.
@@ -58,7 +60,7 @@ public:
   bool add_eos() const noexcept;
   /// eos, eot, eom and the tokens that end a turn by their text (formats.md 4.3).
   bool ends_generation(TokenId id) const noexcept;
-  /// "gpt-2", "llama-bpe", "spm": the rule set in use.
+  /// "gpt-2", "llama-bpe", "qwen2", "spm": the rule set in use.
   const char* rules() const noexcept;
   /// True when tokenizer.ggml.pre was missing and the rule set was guessed from the vocabulary.
   bool guessed() const noexcept;

@@ -113,7 +113,8 @@ public:
   /// To abort, just stop calling: the KV cache stays valid.
   Result<Step> next() noexcept;
 
-  /// Append ids to the context and evaluate them; afterwards logits() are those of the last. The raw interface.
+  /// Append ids to the context and evaluate them; afterwards logits() are those of the last. The raw interface. Ends a
+  /// generation under way.
   Status evaluate(std::span<const TokenId> ids) noexcept;
   /// The same, handing the logits of every position to `sink(context, position, logits)`.
   using LogitsSink = Status (*)(void* context, std::uint32_t position,

@@ -1,0 +1,80 @@
+// Any bytes as a model: load, tokenize, evaluate a prompt, generate a token; through the public API only. Whatever
+// happens must be an error value or an answer, the same whether the bytes came at once or range by range.
+#include "bitnet/bitnet.hpp"
+#include "fuzz/mutate.h"
+
+using namespace bitnet;
+
+namespace {
+
+void require(bool promise) {
+  if (!promise)
+    __builtin_trap();
+}
+
+/// Model::load by way of ModelLoader.
+Result<Model> load_by_ranges(Bytes file) {
+  auto loader = ModelLoader::begin(file.size());
+  BITNET_TRY(loader);
+  for (std::uint64_t before = 0;;) {
+    const ModelLoader::Range range = loader->wanted();
+    if (range.into.empty())
+      return loader->finish();
+    require(range.offset >= before && range.offset <= file.size() &&
+            range.into.size() <= file.size() - range.offset);
+    before = range.offset;
+    std::memcpy(range.into.data(), file.data() + range.offset, range.into.size());
+    BITNET_TRY(loader->accept());
+  }
+}
+
+/// A prompt and two tokens.
+Status run(const Model& model) {
+  Serial serial;
+  SessionOptions options;
+  options.context = 24;
+  options.batch = 4;
+  auto session = Session::make(model, options, serial);
+  BITNET_TRY(session);
+  Vec<TokenId> prompt;
+  BITNET_TRY(model.tokenize("Hello the world \xff\xc3\xa9<|eot_id|>", true, prompt));
+  prompt.truncate(12);
+  const ChatMessage messages[] = {{"user", "hi"}};
+  Vec<TokenId> chat;
+  (void)model.tokenize_chat(messages, true, chat);
+  Text text;
+  BITNET_TRY(model.detokenize(chat.span(), true, text));
+  GenerateOptions generate;
+  generate.max_tokens = 2;
+  generate.ignore_end = true;
+  BITNET_TRY(session->start(prompt.span(), generate));
+  for (;;) {
+    const auto step = session->next();
+    BITNET_TRY(step);
+    if (step->kind == Step::Kind::kEnd)
+      return {};
+    if (step->kind == Step::Kind::kToken)
+      require(step->id >= 0 && static_cast<std::uint32_t>(step->id) < model.info().vocabulary);
+  }
+}
+
+} // namespace
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t max_size, unsigned seed) {
+  return test::mutate(data, size, max_size, seed);
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const Bytes file(data, size);
+  MemorySource source(file);
+  const auto model = Model::load(source);
+  const auto same = load_by_ranges(file);
+  require(static_cast<bool>(model) == static_cast<bool>(same));
+  if (!model) {
+    require(model.error().code() == same.error().code() && model.error().code() != ErrorCode::Ok);
+    return 0;
+  }
+  (void)run(*model);
+  return 0;
+}
