@@ -176,12 +176,15 @@ void rotate_head(const Config& c, const float* turns, const float* in, float* ou
     out[i] = in[i];
 }
 
+/// One head of k or v to the cache; the pad up to a multiple of eight lanes is read by attention and must be zero.
 void store_in_cache(const Kernels& k, const KvCache& cache, const float* head, std::size_t width,
                     std::uint8_t* to) noexcept {
   if (cache.type == KvType::kF16)
     k.to_half(head, width, reinterpret_cast<std::uint16_t*>(to));
   else
     std::memcpy(to, head, width * sizeof(float));
+  const std::size_t bytes = cache.element_bytes();
+  std::memset(to + width * bytes, 0, (cache.stride - width) * bytes);
 }
 
 } // namespace

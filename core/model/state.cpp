@@ -9,6 +9,9 @@
 namespace bitnet {
 namespace {
 
+/// Of the KV cache only written positions are ever read.
+constexpr bool kWrittenFirst = true;
+
 /// Every buffer is named once; making and measuring are two walks over the same list.
 template <class Walk>
 Status each_buffer(State& s, const Config& c, const SessionOptions& o, Walk walk) noexcept {
@@ -49,21 +52,23 @@ Status each_buffer(State& s, const Config& c, const SessionOptions& o, Walk walk
   const auto cache = checked_mul(positions, s.kv.stride * s.kv.element_bytes());
   if (!cache)
     return Error(ErrorCode::OutOfMemory) << "KV cache of " << o.context << " tokens";
-  BITNET_TRY(walk(s.kv.keys, *cache));
-  return walk(s.kv.values, *cache);
+  BITNET_TRY(walk(s.kv.keys, *cache, kWrittenFirst));
+  return walk(s.kv.values, *cache, kWrittenFirst);
 }
 
 } // namespace
 
 Result<State> State::make(const Config& config, const SessionOptions& options) noexcept {
   State state;
-  const Status made = each_buffer(state, config, options,
-                                  []<class T>(Buffer<T>& buffer, std::uint64_t count) -> Status {
-                                    auto memory = Buffer<T>::make(count, "session memory");
-                                    BITNET_TRY(memory);
-                                    buffer = std::move(*memory);
-                                    return {};
-                                  });
+  const Status made =
+      each_buffer(state, config, options,
+                  []<class T>(Buffer<T>& buffer, std::uint64_t count, bool raw = false) -> Status {
+                    auto memory = raw ? Buffer<T>::make_raw(count, "KV cache")
+                                      : Buffer<T>::make(count, "session memory");
+                    BITNET_TRY(memory);
+                    buffer = std::move(*memory);
+                    return {};
+                  });
   BITNET_TRY(made);
   return state;
 }
@@ -71,15 +76,16 @@ Result<State> State::make(const Config& config, const SessionOptions& options) n
 std::uint64_t State::bytes(const Config& config, const SessionOptions& options) noexcept {
   State state;
   std::uint64_t total = 0;
-  const Status measured = each_buffer(
-      state, config, options, [&total]<class T>(Buffer<T>&, std::uint64_t count) -> Status {
-        const auto bytes = checked_mul(count, sizeof(T));
-        const auto sum = bytes ? checked_add(total, *bytes) : std::nullopt;
-        if (!sum)
-          return Error(ErrorCode::OutOfMemory) << "session memory";
-        total = *sum;
-        return {};
-      });
+  const Status measured =
+      each_buffer(state, config, options,
+                  [&total]<class T>(Buffer<T>&, std::uint64_t count, bool = false) -> Status {
+                    const auto bytes = checked_mul(count, sizeof(T));
+                    const auto sum = bytes ? checked_add(total, *bytes) : std::nullopt;
+                    if (!sum)
+                      return Error(ErrorCode::OutOfMemory) << "session memory";
+                    total = *sum;
+                    return {};
+                  });
   return measured ? total : UINT64_MAX;
 }
 

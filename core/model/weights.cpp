@@ -63,19 +63,13 @@ bool dense_is_finite(DType type, Bytes data) noexcept {
     return true;
   };
   switch (type) {
-  case DType::kF32:
-    return halves(2, 4, 0x7f80);
-  case DType::kBF16:
-    return halves(0, 2, 0x7f80);
-  case DType::kF16:
-    return halves(0, 2, 0x7c00);
+  case DType::kF32: return halves(2, 4, 0x7f80);
+  case DType::kBF16: return halves(0, 2, 0x7f80);
+  case DType::kF16: return halves(0, 2, 0x7c00);
   case DType::kQ8_0:
-  case DType::kQ4_0:
-    return halves(0, dtype_info(type).block_bytes, 0x7c00);
-  case DType::kQ6_K:
-    return halves(208, dtype_info(type).block_bytes, 0x7c00);
-  default:
-    return true;
+  case DType::kQ4_0: return halves(0, dtype_info(type).block_bytes, 0x7c00);
+  case DType::kQ6_K: return halves(208, dtype_info(type).block_bytes, 0x7c00);
+  default: return true;
   }
 }
 
@@ -83,20 +77,13 @@ bool dense_is_finite(DType type, Bytes data) noexcept {
 
 std::optional<DenseType> dense_type(DType type) noexcept {
   switch (type) {
-  case DType::kF32:
-    return DenseType::kF32;
-  case DType::kF16:
-    return DenseType::kF16;
-  case DType::kBF16:
-    return DenseType::kBF16;
-  case DType::kQ8_0:
-    return DenseType::kQ8_0;
-  case DType::kQ4_0:
-    return DenseType::kQ4_0;
-  case DType::kQ6_K:
-    return DenseType::kQ6_K;
-  default:
-    return std::nullopt;
+  case DType::kF32: return DenseType::kF32;
+  case DType::kF16: return DenseType::kF16;
+  case DType::kBF16: return DenseType::kBF16;
+  case DType::kQ8_0: return DenseType::kQ8_0;
+  case DType::kQ4_0: return DenseType::kQ4_0;
+  case DType::kQ6_K: return DenseType::kQ6_K;
+  default: return std::nullopt;
   }
 }
 
@@ -203,8 +190,8 @@ Status WeightsLoader::begin_tensor() noexcept {
     m.rows = static_cast<std::size_t>(info.rows());
     m.columns = static_cast<std::size_t>(info.columns());
     if (m.ternary()) {
-      auto data =
-          Buffer<std::uint8_t>::make(packed_bytes(*kernels_, m.rows, m.columns), "packed weights");
+      auto data = Buffer<std::uint8_t>::make_raw(packed_bytes(*kernels_, m.rows, m.columns),
+                                                 "packed weights");
       BITNET_TRY(data);
       m.data = std::move(*data);
       const std::size_t padded_rows = round_up(m.rows, kernels_->tile_rows);
@@ -215,7 +202,7 @@ Status WeightsLoader::begin_tensor() noexcept {
       (m.type == DType::kI2_S ? m.row_scales : m.group_scales) = std::move(*scales);
     } else {
       m.row_bytes = static_cast<std::size_t>(info.bytes / info.rows());
-      auto data = Buffer<std::uint8_t>::make(info.bytes, "weights");
+      auto data = Buffer<std::uint8_t>::make_raw(info.bytes, "weights");
       BITNET_TRY(data);
       m.data = std::move(*data);
     }

@@ -1,4 +1,4 @@
-// A Source over a file. Which implementation is compiled (mapped or read) is CMake's choice, never an #if.
+// A Source over a file, read in pieces: a mapped file that shrinks would end the program with a signal.
 #pragma once
 
 #include "bitnet/types.hpp"

@@ -1,4 +1,4 @@
-// A Parallel over the machine's threads (std::thread natively and in the isolated browser; one thread under WASI).
+// A Parallel over the machine's threads (POSIX threads natively and in the isolated browser; one thread under WASI).
 #pragma once
 
 #include "bitnet/types.hpp"

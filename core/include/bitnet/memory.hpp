@@ -14,7 +14,7 @@
 
 namespace bitnet {
 
-/// A fixed number of T, zeroed, aligned to 64 bytes (a cache line and the widest vector).
+/// A fixed number of T, aligned to 64 bytes (a cache line and the widest vector).
 template <class T> class Buffer {
   static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
 
@@ -33,8 +33,17 @@ public:
   }
   ~Buffer() { std::free(data_); }
 
-  /// `what` names the thing in the error.
+  /// Zeroed. `what` names the thing in the error.
   static Result<Buffer> make(std::uint64_t count, const char* what) noexcept {
+    auto buffer = make_raw(count, what);
+    if (buffer && buffer->data_ != nullptr)
+      std::memset(static_cast<void*>(buffer->data_), 0, buffer->size_ * sizeof(T));
+    return buffer;
+  }
+
+  /// The same with unspecified content, for what is written before it is read: the system gives such memory only as it
+  /// is touched, so that a long context costs what is used of it.
+  static Result<Buffer> make_raw(std::uint64_t count, const char* what) noexcept {
     constexpr std::uint64_t kMost =
         (std::numeric_limits<std::size_t>::max() / 2 - kAlignment) / sizeof(T);
     Buffer buffer;
@@ -45,7 +54,6 @@ public:
           (static_cast<std::size_t>(count) * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
       buffer.data_ = static_cast<T*>(std::aligned_alloc(kAlignment, bytes));
       if (buffer.data_ != nullptr) {
-        std::memset(static_cast<void*>(buffer.data_), 0, bytes);
         buffer.size_ = static_cast<std::size_t>(count);
         return buffer;
       }

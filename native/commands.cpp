@@ -1,0 +1,298 @@
+// The commands that answer once: run, info, tokenize, logits, selftest.
+#include "commands.h"
+
+#include "builtin.h"
+#include "platform/clock.h"
+
+#include <bit>
+#include <cstdio>
+
+namespace cli {
+namespace {
+
+std::string hex(std::uint64_t value) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+double rate(std::size_t tokens, std::uint64_t ns) {
+  return ns == 0 ? 0 : static_cast<double>(tokens) * 1e9 / static_cast<double>(ns);
+}
+
+void print_stats(const Timing& timing) {
+  std::uint64_t ns = 0;
+  for (const std::uint64_t token : timing.tokens_ns)
+    ns += token;
+  std::fprintf(
+      stderr,
+      "prompt %u tokens, %.1f tokens/s; generated %zu tokens, %.1f tokens/s; peak memory %s\n",
+      timing.prompt, rate(timing.prompt, timing.prompt_ns), timing.tokens_ns.size(),
+      rate(timing.tokens_ns.size(), ns), megabytes(bitnet::peak_memory()).c_str());
+}
+
+} // namespace
+
+int run(Arguments arguments) {
+  Options options;
+  ModelOptions model_options;
+  bitnet::SessionOptions session_options;
+  PromptOptions prompt_options;
+  GenerateOptions generate_options;
+  bool print_ids = false;
+  bool echo = false;
+  bool logits_hash = false;
+  bool stats = false;
+  Words words;
+  prompt_options.declare(options);
+  model_options.declare(options);
+  generate_options.declare(options);
+  declare(options, session_options);
+  options.flag("--echo", "print the prompt before its continuation", echo);
+  options.flag("--print-ids", "print the ids generated, not their text", print_ids);
+  options.flag("--logits-hash", "print a line `logits ENGINE THREADS HASH` at the end",
+               logits_hash);
+  options.flag("--stats", "speed and memory on stderr at the end", stats);
+  if (const auto status = parse("run", "run [-m FILE] [-p TEXT | --ids 1,2,3] [OPTION]...", options,
+                                arguments, words))
+    return *status;
+  if (const std::string wrong = prompt_options.complete(); !wrong.empty())
+    return misuse("run", wrong);
+
+  const auto model = model_options.load();
+  if (!model)
+    return fail(model.error());
+  const auto parallel = model_options.parallel();
+  if (!parallel)
+    return fail(parallel.error());
+  bitnet::Vec<bitnet::TokenId> prompt;
+  if (const Status status = prompt_options.tokens(*model, prompt); !status)
+    return fail(status.error());
+  auto session = bitnet::Session::make(*model, session_options, **parallel);
+  if (!session)
+    return fail(session.error());
+
+  Output out;
+  if (echo && prompt_options.text && !print_ids)
+    out.write(*prompt_options.text);
+  Timing timing;
+  std::uint64_t hash = bitnet::kHashStart;
+  const auto show = [&](const bitnet::Step& step) {
+    const bool token = step.kind == bitnet::Step::Kind::kToken;
+    if (token && logits_hash) // those that this token was chosen by
+      hash = bitnet::hash_logits(session->logits(), hash);
+    if (!print_ids)
+      out.write(step.text);
+    else if (token)
+      out.write((timing.tokens_ns.size() > 1 ? " " : "") + std::to_string(step.id));
+    return out.flush();
+  };
+  const Status status = generate(*session, prompt.span(), generate_options.get(), show, timing);
+  if (!timing.tokens_ns.empty() || status)
+    out.write("\n");
+  if (!status) {
+    out.finish();
+    return fail(status.error());
+  }
+  if (logits_hash)
+    out.write("logits " + engine_name(*model) + " " + std::to_string((*parallel)->threads()) + " " +
+              hex(hash) + "\n");
+  if (stats)
+    print_stats(timing);
+  return out.finish();
+}
+
+int info(Arguments arguments) {
+  Options options;
+  ModelOptions model_options;
+  bool json = false;
+  Words words;
+  model_options.declare(options);
+  options.flag("--json", "one JSON object", json);
+  if (const auto status = parse("info", "info [-m FILE] [--json]", options, arguments, words, 1))
+    return *status;
+  if (!words.empty() && model_options.path.empty())
+    model_options.path = words[0];
+
+  const auto model = model_options.load();
+  if (!model)
+    return fail(model.error());
+  const bitnet::ModelInfo& i = model->info();
+  const auto session_bytes = model->session_bytes({});
+  if (!session_bytes)
+    return fail(session_bytes.error());
+  Output out;
+  if (json) {
+    Json line;
+    line.text("name", i.name)
+        .text("architecture", i.architecture)
+        .text("weight_type", i.weight_type);
+    line.number("parameters", i.parameters).number("ternary_parameters", i.ternary_parameters);
+    line.number("file_bytes", i.file_bytes).number("weight_bytes", i.weight_bytes);
+    line.number("session_bytes", *session_bytes);
+    line.number("layers", std::uint64_t{i.layers}).number("hidden", std::uint64_t{i.hidden});
+    line.number("ffn", std::uint64_t{i.ffn}).number("heads", std::uint64_t{i.heads});
+    line.number("kv_heads", std::uint64_t{i.kv_heads})
+        .number("head_dim", std::uint64_t{i.head_dim});
+    line.number("vocabulary", std::uint64_t{i.vocabulary})
+        .number("context", std::uint64_t{i.context});
+    line.number("bos", i.bos).number("eos", i.eos).text("tokenizer", i.tokenizer);
+    line.truth("tokenizer_guessed", i.tokenizer_guessed).text("chat_template", i.chat_template);
+    line.text("isa", i.isa);
+    out.write(line.line());
+    return out.finish();
+  }
+  const auto row = [&out](std::string label, const std::string& value) {
+    label.resize(14, ' ');
+    out.write(label + value + "\n");
+  };
+  const auto count = [](std::uint64_t n) { return std::to_string(n); };
+  row("name", i.name.empty() ? "(none)" : printable(i.name));
+  row("architecture", printable(i.architecture));
+  row("parameters", decimal(static_cast<double>(i.parameters) / 1e6, 1) + " M, " +
+                        decimal(static_cast<double>(i.ternary_parameters) / 1e6, 1) +
+                        " M ternary (" + printable(i.weight_type) + ")");
+  row("shape", count(i.layers) + " layers, hidden " + count(i.hidden) + ", FFN " + count(i.ffn) +
+                   ", " + count(i.heads) + " heads (" + count(i.kv_heads) + " KV) of " +
+                   count(i.head_dim));
+  row("vocabulary", count(i.vocabulary) + " tokens, rules " + printable(i.tokenizer) +
+                        (i.tokenizer_guessed ? " (guessed: the file names none)" : ""));
+  row("chat", printable(i.chat_template));
+  row("context", count(i.context) + " tokens");
+  row("file", megabytes(i.file_bytes));
+  row("memory", megabytes(i.weight_bytes) + " weights, " + megabytes(*session_bytes) +
+                    " per session with default options");
+  row("kernels", std::string(i.isa));
+  return out.finish();
+}
+
+int tokenize(Arguments arguments) {
+  Options options;
+  ModelOptions model_options;
+  bool pieces = false;
+  bool as_chat = false;
+  bool no_bos = false;
+  Words words;
+  model_options.declare(options);
+  options.flag("--pieces", "one id and its text per line", pieces);
+  options.flag("--chat", "frame the text as a user's message, ready for an answer", as_chat);
+  options.flag("--no-bos", "no begin-of-text token in front", no_bos);
+  if (const auto status =
+          parse("tokenize", "tokenize [-m FILE] [TEXT] [OPTION]...", options, arguments, words, 1))
+    return *status;
+  if (words.empty() && stdin_is_terminal())
+    return misuse("tokenize", "no text: give it as an argument, or pipe it in");
+  const std::string text = words.empty() ? read_stdin() : words[0];
+
+  const auto model = model_options.load();
+  if (!model)
+    return fail(model.error());
+  bitnet::Vec<bitnet::TokenId> ids;
+  const bitnet::ChatMessage message{"user", text};
+  const Status status = as_chat ? model->tokenize_chat({&message, 1}, true, ids)
+                                : model->tokenize(text, !no_bos, ids);
+  if (!status)
+    return fail(status.error());
+  Output out;
+  bitnet::Text piece;
+  for (const bitnet::TokenId& id : ids) {
+    if (!pieces) {
+      out.write((&id != ids.begin() ? " " : "") + std::to_string(id));
+      continue;
+    }
+    piece.clear();
+    if (const Status read = model->detokenize({&id, 1}, true, piece); !read)
+      return fail(read.error());
+    out.write(Json().number("id", id).text("text", bitnet::view(piece)).line());
+  }
+  if (!pieces)
+    out.write("\n");
+  return out.finish();
+}
+
+int logits(Arguments arguments) {
+  static_assert(std::endian::native == std::endian::little);
+  Options options;
+  ModelOptions model_options;
+  bitnet::SessionOptions session_options;
+  PromptOptions prompt_options;
+  std::string path;
+  Words words;
+  prompt_options.declare(options);
+  options.text("-o, --output", "FILE", "where to; - is standard output", path);
+  model_options.declare(options);
+  declare(options, session_options);
+  if (const auto status = parse("logits", "logits [-m FILE] --ids 1,2,3 -o FILE [OPTION]...",
+                                options, arguments, words))
+    return *status;
+  if (path.empty())
+    return misuse("logits", "where to? Give -o FILE, or -o - for standard output");
+  if (const std::string wrong = prompt_options.complete(); !wrong.empty())
+    return misuse("logits", wrong);
+
+  const auto model = model_options.load();
+  if (!model)
+    return fail(model.error());
+  const auto parallel = model_options.parallel();
+  if (!parallel)
+    return fail(parallel.error());
+  bitnet::Vec<bitnet::TokenId> ids;
+  if (const Status status = prompt_options.tokens(*model, ids); !status)
+    return fail(status.error());
+  if (ids.empty())
+    return fail(Error(ErrorCode::EmptyPrompt));
+  auto session = bitnet::Session::make(*model, session_options, **parallel);
+  if (!session)
+    return fail(session.error());
+  Output out(path);
+  const auto sink = [](void* context, std::uint32_t,
+                       std::span<const float> row) noexcept -> Status {
+    const auto bytes = std::as_bytes(row);
+    if (!static_cast<Output*>(context)->write(
+            {reinterpret_cast<const char*>(bytes.data()), bytes.size()}))
+      return Error(ErrorCode::Aborted); // finish() knows why
+    return {};
+  };
+  const Status status = session->evaluate_all(ids.span(), sink, &out);
+  const int written = out.finish();
+  return status || written != kOk ? written : fail(status.error());
+}
+
+int selftest(Arguments arguments) {
+  Options options;
+  std::uint32_t threads = 0;
+  std::string only;
+  Words words;
+  options.number("-t, --threads", "N", "threads (default: as many as the machine has)", threads, 0,
+                 256);
+  options.text("--isa", "NAME", "only these kernels (default: all that the machine runs)", only);
+  if (const auto status = parse("selftest", "selftest [--isa NAME]", options, arguments, words))
+    return *status;
+
+  std::vector<std::string> isas{only};
+  if (only.empty())
+    isas.assign(bitnet::available_isas().begin(), bitnet::available_isas().end());
+  int result = kOk;
+  Output out;
+  for (const std::string& isa : isas) {
+    const ModelOptions model_options{.path = {}, .isa = isa, .threads = threads};
+    const auto model = model_options.load();
+    if (!model)
+      return fail(model.error());
+    const auto parallel = model_options.parallel();
+    if (!parallel)
+      return fail(parallel.error());
+    const auto report = bitnet::self_test(*model, **parallel);
+    if (!report) {
+      result = fail(report.error());
+      continue;
+    }
+    out.write(engine_name(*model) + ": ok, " + std::to_string(report->kernel_cases) +
+              " kernel cases equal to scalar, " + std::to_string(report->tokens) +
+              " tokens equal to the stored ones, logits " + hex(report->logits_hash) + "\n");
+  }
+  const int written = out.finish();
+  return result != kOk ? result : written;
+}
+
+} // namespace cli

@@ -1,0 +1,349 @@
+#include "common.h"
+
+#include "builtin.h"
+#include "platform/clock.h"
+#include "platform/file.h"
+#include "platform/threads.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include <unistd.h>
+
+namespace cli {
+namespace {
+
+std::FILE* stream(void* file) { return static_cast<std::FILE*>(file); }
+
+/// What to do about an error, where there is something to do.
+std::string next_step(ErrorCode code) {
+  switch (code) {
+  case ErrorCode::NotFound:
+    if constexpr (std::string_view(BITNET_CLI_PLATFORM) == "wasi")
+      return "Check the path, and that the runtime shows the program this folder (--dir).";
+    return "Check the path; without -m the built-in model answers.";
+  case ErrorCode::NotGguf:
+    return "Fetch it again: a login or error page is often saved under a model's name.";
+  case ErrorCode::Truncated: return "Fetch the file again: it seems to have been cut off.";
+  case ErrorCode::OutOfMemory: return "Try a smaller --context, or --kv f16.";
+  case ErrorCode::EmptyPrompt: return "Give text with -p, ids with --ids, or pipe text in.";
+  case ErrorCode::ContextFull: return "Use a shorter prompt or a larger --context.";
+  case ErrorCode::UnsupportedTemplate: return "`bitnet run` continues plain text with any model.";
+  case ErrorCode::UnknownIsa: {
+    std::string names = "This program and machine have:";
+    for (const std::string_view isa : bitnet::available_isas())
+      names += " " + std::string(isa);
+    return names;
+  }
+  default: return {};
+  }
+}
+
+/// Bytes of the character that `text` begins with; 0 when that is not UTF-8.
+std::size_t utf8_length(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  if (lead < 0x80)
+    return 1;
+  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || text.size() < length)
+    return 0;
+  for (std::size_t i = 1; i < length; ++i)
+    if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80)
+      return 0;
+  const auto second = static_cast<unsigned char>(text[1]);
+  const bool overlong = (lead == 0xE0 && second < 0xA0) || (lead == 0xF0 && second < 0x90);
+  const bool outside = (lead == 0xED && second > 0x9F) || (lead == 0xF4 && second > 0x8F);
+  return overlong || outside ? 0 : length;
+}
+
+} // namespace
+
+int fail(const Error& error) {
+  const std::string detail(error.detail());
+  std::fprintf(stderr, "bitnet: %s%s%s\n", bitnet::error_sentence(error.code()),
+               detail.empty() ? "" : ": ", detail.c_str());
+  if (const std::string step = next_step(error.code()); !step.empty())
+    std::fprintf(stderr, "%s\n", step.c_str());
+  return kFailed;
+}
+
+int misuse(const char* command, const std::string& what) {
+  std::fprintf(stderr, "bitnet: %s\nTry `bitnet help%s%s`.\n", printable(what).c_str(),
+               *command != '\0' ? " " : "", command);
+  return kUsage;
+}
+
+Output::Output() : file_(stdout), name_("standard output") {}
+
+Output::Output(const std::string& path) : Output() {
+  if (path == "-")
+    return;
+  name_ = path;
+  file_ = std::fopen(path.c_str(), "wb");
+  if (file_ == nullptr)
+    failed();
+}
+
+Output::~Output() {
+  if (file_ != nullptr && file_ != stdout)
+    std::fclose(stream(file_));
+}
+
+bool Output::failed() {
+  error_ = errno != 0 ? errno : EIO;
+  return false;
+}
+
+bool Output::write(std::string_view text) {
+  if (error_ != 0)
+    return false;
+  return std::fwrite(text.data(), 1, text.size(), stream(file_)) == text.size() || failed();
+}
+
+bool Output::flush() {
+  if (error_ != 0)
+    return false;
+  return std::fflush(stream(file_)) == 0 || failed();
+}
+
+int Output::finish() {
+  flush();
+  if (file_ != nullptr && file_ != stdout) {
+    // Some file systems say only now that the disk is full.
+    if (std::fclose(stream(std::exchange(file_, nullptr))) != 0 && error_ == 0)
+      failed();
+  }
+  if (error_ == 0)
+    return kOk;
+  if (error_ != EPIPE)
+    std::fprintf(stderr, "bitnet: %s could not be written: %s\n", printable(name_).c_str(),
+                 std::strerror(error_));
+  return kFailed;
+}
+
+Json& Json::raw(std::string_view key, const std::string& value) {
+  fields_ += (fields_.empty() ? "\"" : ",\"") + std::string(key) + "\":" + value;
+  return *this;
+}
+
+Json& Json::text(std::string_view key, std::string_view value) {
+  std::string quoted = "\"";
+  while (!value.empty()) {
+    const std::size_t length = utf8_length(value);
+    const auto byte = static_cast<unsigned char>(value[0]);
+    char escape[8];
+    if (length == 0) { // a file's names need not be UTF-8, JSON must be
+      quoted += "\\ufffd";
+    } else if (byte < 0x20 || byte == 0x7F) {
+      std::snprintf(escape, sizeof escape, "\\u%04x", byte);
+      quoted += escape;
+    } else {
+      if (byte == '"' || byte == '\\')
+        quoted += '\\';
+      quoted += value.substr(0, length);
+    }
+    value.remove_prefix(length == 0 ? 1 : length);
+  }
+  return raw(key, quoted + "\"");
+}
+
+Json& Json::number(std::string_view key, std::uint64_t value) {
+  return raw(key, std::to_string(value));
+}
+Json& Json::number(std::string_view key, std::int32_t value) {
+  return raw(key, std::to_string(value));
+}
+Json& Json::real(std::string_view key, double value) { return raw(key, decimal(value, 3)); }
+Json& Json::truth(std::string_view key, bool value) { return raw(key, value ? "true" : "false"); }
+
+Json& Json::reals(std::string_view key, std::span<const double> values) {
+  std::string list;
+  for (const double value : values)
+    list += (list.empty() ? "" : ",") + decimal(value, 3);
+  return raw(key, "[" + list + "]");
+}
+
+std::string decimal(double value, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+std::string megabytes(std::uint64_t bytes) {
+  return decimal(static_cast<double>(bytes) / 1e6, bytes < 100'000'000 ? 1 : 0) + " MB";
+}
+
+std::string printable(std::string_view text) {
+  std::string clean(text);
+  for (char& c : clean)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F)
+      c = '?';
+  return clean;
+}
+
+double median(std::vector<double> values) {
+  if (values.empty())
+    return 0;
+  std::ranges::sort(values);
+  const std::size_t half = values.size() / 2;
+  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+void ModelOptions::declare(Options& options) {
+  options.text("-m, --model", "FILE", "GGUF model (default: the small built-in one)", path);
+  options.number("-t, --threads", "N", "threads (default: as many as the machine has)", threads, 0,
+                 256);
+  options.text("--isa", "NAME", "kernels (default: the best; `bitnet --version` lists them)", isa);
+  options.flag("--float-activations", "float instead of int8 activations: slow, a reference",
+               float_activations);
+}
+
+Result<bitnet::Model> ModelOptions::load() const {
+  const bitnet::LoadOptions options{.isa = isa, .float_activations = float_activations};
+  if (path.empty()) {
+    bitnet::MemorySource source(builtin_model());
+    return bitnet::Model::load(source, options);
+  }
+  auto source = bitnet::open_file(path);
+  if (!source)
+    return source.error();
+  auto model = bitnet::Model::load(**source, options);
+  if (!model) // the loader knows only bytes; people want to know which file
+    return Error(model.error().code()) << path << ": " << model.error().detail();
+  return model;
+}
+
+Result<std::unique_ptr<bitnet::Parallel>> ModelOptions::parallel() const {
+  auto pool = bitnet::make_parallel(threads);
+  if (!pool)
+    return Error(ErrorCode::OutOfMemory) << "threads";
+  return pool;
+}
+
+std::string engine_name(const bitnet::Model& model) {
+  return BITNET_CLI_PLATFORM "-" + std::string(model.info().isa);
+}
+
+void declare(Options& options, bitnet::SessionOptions& session) {
+  options.number("-c, --context", "N", "tokens of context (default: the model's, at most 2048)",
+                 session.context);
+  options.custom("--kv", "f32|f16", "type of the KV cache (default: f32)",
+                 [&session](std::string_view text) -> std::string {
+                   if (text != "f32" && text != "f16")
+                     return "is f32 or f16";
+                   session.kv_type = text == "f32" ? bitnet::KvType::kF32 : bitnet::KvType::kF16;
+                   return {};
+                 });
+  options.number("-b, --batch", "N", "prompt tokens evaluated together, 1 to 512 (default: 64)",
+                 session.batch, 1, 512);
+}
+
+void PromptOptions::declare(Options& options) {
+  options.maybe_text("-p, --prompt", "TEXT", "prompt (default: standard input)", text);
+  options.custom("--ids", "1,2,3", "prompt as token ids", [this](std::string_view list) {
+    ids = parse_ids(list);
+    return std::string(ids ? "" : "wants ids separated by commas");
+  });
+}
+
+std::string PromptOptions::complete() {
+  if (text && ids)
+    return "give -p or --ids, not both";
+  if (text || ids)
+    return {};
+  if (stdin_is_terminal())
+    return "no prompt: give -p TEXT or --ids, or pipe text in";
+  text = read_stdin();
+  if (text->ends_with('\n')) // echo's, not the author's
+    text->pop_back();
+  return {};
+}
+
+Status PromptOptions::tokens(const bitnet::Model& model, bitnet::Vec<bitnet::TokenId>& out) const {
+  if (ids)
+    return out.append(*ids);
+  if (text->empty()) // BOS alone would make a prompt, but nobody who wrote nothing meant that
+    return Error(ErrorCode::EmptyPrompt);
+  return model.tokenize(*text, true, out);
+}
+
+void GenerateOptions::declare(Options& options) {
+  bitnet::SamplerOptions& sampler = value.sampler;
+  options.number("-n, --max-tokens", "N", "tokens to generate (default: until the end)",
+                 value.max_tokens);
+  options.flag("--greedy", "the likeliest token each time (the default)", greedy);
+  options.real("--temp, --temperature", "X", "sampling temperature; 0 is greedy",
+               sampler.temperature);
+  options.number("--top-k", "N", "sample among the N likeliest; 0 is off", sampler.top_k);
+  options.real("--top-p", "X", "sample among the likeliest that make up X; 1 is off",
+               sampler.top_p);
+  options.real("--min-p", "X", "drop tokens below X times the likeliest; 0 is off", sampler.min_p);
+  options.real("--repeat-penalty", "X", "make recent tokens less likely; 1 is off",
+               sampler.repetition_penalty);
+  options.number("--seed", "N", "of the sampler (default: 0)", sampler.seed);
+  options.texts("--stop", "TEXT", "end before this text; may be given up to 16 times", stop);
+  options.flag("--ignore-end", "go on through end-of-text tokens", value.ignore_end);
+}
+
+const bitnet::GenerateOptions& GenerateOptions::get() {
+  if (greedy)
+    value.sampler.temperature = 0;
+  stop_views_.assign(stop.begin(), stop.end());
+  value.stop = stop_views_;
+  return value;
+}
+
+Status generate(bitnet::Session& session, std::span<const bitnet::TokenId> prompt,
+                const bitnet::GenerateOptions& options,
+                const std::function<bool(const bitnet::Step&)>& sink, Timing& timing) {
+  const std::uint64_t start = bitnet::now_ns();
+  const std::uint32_t before = session.size();
+  BITNET_TRY(session.start(prompt, options));
+  timing = {};
+  // What start() kept of the context is not evaluated again.
+  timing.prompt = static_cast<std::uint32_t>(prompt.size()) - std::min(before, session.size());
+  timing.prompt_ns = 0;
+  std::uint64_t last = start;
+  for (;;) {
+    const auto step = session.next();
+    if (!step)
+      return step.error();
+    const std::uint64_t now = bitnet::now_ns();
+    if (step->kind == bitnet::Step::Kind::kPrefill) {
+      timing.prompt_ns = now - start;
+      last = now;
+      continue;
+    }
+    if (step->kind == bitnet::Step::Kind::kToken)
+      timing.tokens_ns.push_back(now - std::exchange(last, now));
+    if (!sink(*step) || step->kind == bitnet::Step::Kind::kEnd)
+      return {};
+  }
+}
+
+std::string read_stdin() {
+  std::string text;
+  char block[4096];
+  while (const std::size_t got = std::fread(block, 1, sizeof block, stdin))
+    text.append(block, got);
+  return text;
+}
+
+std::optional<std::string> read_line() {
+  std::string line;
+  int c;
+  while ((c = std::getc(stdin)) != EOF && c != '\n')
+    line += static_cast<char>(c);
+  if (c == EOF && line.empty())
+    return std::nullopt;
+  if (line.ends_with('\r'))
+    line.pop_back();
+  return line;
+}
+
+bool stdin_is_terminal() { return ::isatty(0) != 0; }
+
+} // namespace cli

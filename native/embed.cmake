@@ -1,0 +1,11 @@
+# cmake -D MODEL=file -D OUT=file.inc -P embed.cmake: a file as a C++ array, for every compiler alike.
+file(SIZE "${MODEL}" size)
+file(READ "${MODEL}" hex HEX)
+math(EXPR odd "${size} % 8")
+if(odd)
+  math(EXPR missing "2 * (8 - ${odd})")
+  string(REPEAT "0" ${missing} padding)
+  string(APPEND hex "${padding}")
+endif()
+string(REGEX REPLACE "(..)(..)(..)(..)(..)(..)(..)(..)" "0x\\8\\7\\6\\5\\4\\3\\2\\1,\n" words "${hex}")
+file(WRITE "${OUT}" "constexpr std::size_t kSize = ${size};\nalignas(64) constexpr std::uint64_t kWords[] = {\n${words}};\n")

@@ -1,0 +1,84 @@
+// The native program: what every engine must do, and what only a whole operating system can show.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { builtIn, cli, commonTests, golden, ok, parity, root } from '../support/cli.mjs';
+
+const program = process.env.BITNET_CLI ?? join(root, 'build/native/bitnet');
+const engine = { name: 'native', command: [program] };
+const reason = existsSync(program) ? false : `${program} is not built`;
+commonTests(engine, reason);
+
+test('the same bits on every kernel, thread count and batch size', { skip: reason || (golden ? false : 'no models/golden.json') }, () => {
+  const isas = ok(engine, ['--version']).split('kernels: ')[1].trim().split(' ');
+  assert.ok(isas.includes('scalar'));
+  const hashes = new Set();
+  for (const isa of isas) {
+    for (const threads of ['1', '2']) {
+      const run = parity(engine, ['--isa', isa, '--threads', threads]);
+      console.log(run.line);
+      assert.equal(run.name, `native-${isa}`);
+      assert.equal(run.threads, threads);
+      assert.deepEqual(run.ids, golden.greedy_ids);
+      hashes.add(run.hash);
+    }
+  }
+  for (const batch of ['1', '2', '512']) hashes.add(parity(engine, ['--batch', batch]).hash);
+  hashes.add(parity(engine, ['-m', builtIn]).hash);
+  assert.equal(hashes.size, 1, [...hashes].join(' '));
+});
+
+test('the same weights in three types are the same model', { skip: reason }, (t) => {
+  const maker = join(program, '../bench/make_synthetic');
+  if (!existsSync(maker)) return t.skip('make_synthetic is not built');
+  for (const arch of ['bitnet', 'bitnet-b1.58', 'llama']) {
+    const hashes = ['I2_S', 'TQ1_0', 'TQ2_0'].map((type) => {
+      const path = `build/tmp/cli-test/${type}.gguf`;
+      assert.equal(spawnSync(maker, ['-o', path, '--type', type, '--arch', arch], { cwd: root }).status, 0);
+      assert.equal(JSON.parse(ok(engine, ['info', '--json', '-m', path])).weight_type, type);
+      return ok(engine, ['run', '-m', path, '-p', 'abcdef', '-n', '24', '--ignore-end', '--print-ids', '--logits-hash']);
+    });
+    assert.equal(new Set(hashes).size, 1, hashes.join('\n'));
+  }
+});
+
+test('the name in published articles', { skip: reason }, (t) => {
+  const name = join(program, '../bitnet-cpu');
+  if (!existsSync(name)) return t.skip('no bitnet-cpu beside the program');
+  assert.match(ok({ command: [name] }, ['--model', builtIn, '--prompt', 'Once', '--max-tokens', '3']), /ms\/token\n$/);
+});
+
+test('a reader that leaves ends the program quietly', { skip: reason }, async () => {
+  const child = spawn(program, ['run', '-p', 'Once upon a time', '-n', '400', '--ignore-end'], { cwd: root });
+  let errors = '';
+  child.stderr.on('data', (data) => { errors += data; });
+  child.stdout.once('data', () => child.stdout.destroy());
+  const [code, signal] = await new Promise((resolve) => child.on('close', (...end) => resolve(end)));
+  assert.deepEqual([code, signal, errors], [1, null, '']);
+});
+
+test('a full disk is an error', { skip: reason || (existsSync('/dev/full') ? false : 'no /dev/full') }, () => {
+  const result = cli(engine, ['logits', '--ids', '5,6', '-o', '/dev/full']);
+  assert.equal(result.status, 1);
+  assert.match(result.stderr, /\/dev\/full could not be written/);
+  const missing = cli(engine, ['logits', '--ids', '5,6', '-o', 'no such folder/x']);
+  assert.equal(missing.status, 1);
+  assert.match(missing.stderr, /could not be written/);
+  const shell = spawnSync('sh', ['-c', '"$0" info > /dev/full', program], { cwd: root, encoding: 'utf8' });
+  assert.equal(shell.status, 1);
+  assert.match(shell.stderr, /standard output could not be written/);
+});
+
+test('closed standard streams are no crash', { skip: reason }, () => {
+  const closed = (command) => spawnSync('sh', ['-c', command, program], { cwd: root, encoding: 'utf8' });
+  assert.equal(closed('"$0" info >&-').status, 1);
+  assert.equal(closed('"$0" run -n 2 <&-').status, 1);
+});
+
+test('a pipe is no model', { skip: reason || (existsSync('/dev/null') ? false : 'no /dev/null') }, () => {
+  const result = cli(engine, ['info', '-m', '/dev/null']);
+  assert.equal(result.status, 1);
+  assert.match(result.stderr, /not a regular file/);
+});

@@ -1,0 +1,52 @@
+// bitnet.wasm under each WASI runtime at hand: $BITNET_WASMTIME (words of a command) and node:wasi.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { builtIn, cli, commonTests, golden, ok, parity, root } from '../support/cli.mjs';
+
+const nodeRunner = join(root, 'scripts/node-wasi-run.mjs');
+const native = { name: 'native', command: [process.env.BITNET_CLI ?? join(root, 'build/native/bitnet')] };
+const runtimes = {
+  wasmtime: {
+    words: process.env.BITNET_WASMTIME?.split(' ').filter(Boolean) ?? [],
+    missing: process.env.BITNET_WASMTIME ? false : 'BITNET_WASMTIME is not set',
+  },
+  'node:wasi': {
+    words: [process.execPath, nodeRunner],
+    missing: existsSync(nodeRunner) ? false : 'no scripts/node-wasi-run.mjs',
+  },
+};
+const modules = { simd: 'build/wasi/bitnet.wasm', relaxed: 'build/wasi-relaxed/bitnet.wasm' };
+
+for (const [runtime, { words, missing }] of Object.entries(runtimes)) {
+  for (const [flavour, module] of Object.entries(modules)) {
+    const reason = missing || (existsSync(join(root, module)) ? false : `${module} is not built`);
+    // Wasmtime compiles the module anew at each start.
+    const engine = { name: 'wasi', command: [...words, 'run', '--dir', '.', module], slow: runtime === 'wasmtime' };
+
+    describe(`${runtime}, ${flavour}`, () => {
+      if (flavour === 'simd') commonTests(engine, reason);
+
+      test(`${runtime}, ${flavour}: the same bits as everywhere`, { skip: reason || (golden ? false : 'no models/golden.json') }, () => {
+        const hashes = new Set();
+        for (const args of [[], ['--batch', '1'], ['-m', builtIn], ['--isa', 'scalar']]) {
+          const run = parity(engine, args);
+          if (args.length === 0) console.log(run.line);
+          assert.equal(run.threads, '1');
+          assert.deepEqual(run.ids, golden.greedy_ids);
+          hashes.add(run.hash);
+        }
+        if (existsSync(native.command[0])) hashes.add(parity(native, []).hash);
+        assert.equal(hashes.size, 1, [...hashes].join(' '));
+      });
+
+      test(`${runtime}, ${flavour}: a file outside the folder shown`, { skip: reason }, () => {
+        const result = cli(engine, ['info', '-m', '/nowhere/model.gguf']);
+        assert.equal(result.status, 1);
+        assert.match(result.stderr, /does not exist: \/nowhere\/model\.gguf[\s\S]*--dir/);
+        assert.match(ok(engine, ['run', '--threads', '8', '-p', 'Once', '-n', '2', '--logits-hash']), /^logits \S+ 1 /m); // one thread is what there is
+      });
+    });
+  }
+}
