@@ -9,7 +9,7 @@ endif()
 include(CheckCXXCompilerFlag)
 add_library(catch2 STATIC EXCLUDE_FROM_ALL "${BITNET_CATCH2_DIR}/catch_amalgamated.cpp")
 target_include_directories(catch2 SYSTEM PUBLIC "${BITNET_CATCH2_DIR}")
-target_compile_options(catch2 PRIVATE -w)
+target_compile_options(catch2 PRIVATE -w -O0 -g0) # it is compiled in every build, and takes a minute when optimised
 check_cxx_compiler_flag(-Wc2y-extensions BITNET_HAS_WC2Y)
 if(BITNET_HAS_WC2Y) # TEST_CASE uses __COUNTER__, which new clangs call an extension
   target_compile_options(catch2 PUBLIC -Wno-c2y-extensions)

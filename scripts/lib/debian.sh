@@ -1,0 +1,65 @@
+# Debian packages: installed ones (the only thing this project ever puts outside its folder) and unpacked ones (private).
+
+apt_updated=
+# apt_install PACKAGE...: those missing are installed, with a line that says what
+apt_install() {
+  local missing=() package sudo=()
+  for package; do
+    dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  command -v apt-get >/dev/null || die "this machine has no apt-get; install by hand what these Debian packages hold: ${missing[*]}"
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || die "need root or sudo to run: apt-get install --no-install-recommends ${missing[*]}"
+    sudo=(sudo)
+  fi
+  local size apt=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get -o DPkg::Lock::Timeout=600)
+  if [ -z "$apt_updated" ]; then
+    "${apt[@]}" -qq update </dev/null || warn "apt-get update failed; trying with the package lists there are"
+    apt_updated=1
+  fi
+  size=$("${apt[@]}" install --assume-no --no-install-recommends "${missing[@]}" 2>/dev/null | sed -n 's/^Need to get \(.*\) of archives.*/: \1 to fetch/p')
+  say "apt-get install ${missing[*]}$size"
+  "${apt[@]}" -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "${missing[@]}" </dev/null >"$TMPDIR/apt.log" 2>&1 || {
+    tail -n 20 "$TMPDIR/apt.log" >&2
+    die "apt-get install failed for: ${missing[*]}"
+  }
+}
+
+# with_suite KIND SUITE COMMAND ARG...: apt-get COMMAND on another Debian release, through a private package state: signed by
+# Debian's archive key, from the mirror this machine is set up with, touching nothing of the system's. KIND is deb or deb-src.
+# (A mirror may lag behind the release file's expiry date, and what is fetched is checked against toolchain.lock.)
+with_suite() {
+  local kind=$1 suite=$2 state mirror
+  shift 2
+  state=$root/build/cache/apt-$suite-$kind
+  local apt=(apt-get -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=/dev/null
+    -o Dir::State::lists="$state/lists" -o Dir::Cache="$state/cache" -o APT::Sandbox::User=root
+    -o Acquire::Check-Valid-Until=false -o Acquire::Languages=none)
+  if [ -z "$(find "$state" -maxdepth 1 -name updated -mmin -60 2>/dev/null)" ]; then
+    mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/null | grep -E '/debian/?$' | head -n 1)
+    [ -n "$mirror" ] || die "this machine's apt sources name no Debian mirror, which is where $* comes from"
+    mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
+    printf '%s [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$kind" "$mirror" "$suite" >"$state/sources.list"
+    "${apt[@]}" -qq update </dev/null || die "cannot read the package lists of Debian $suite"
+    touch "$state/updated"
+  fi
+  "${apt[@]}" -qq "$@" </dev/null
+}
+
+# unpack_deb NAME INTO: the package of toolchain.lock, unpacked and not installed
+unpack_deb() {
+  local name=$1 into=$2 suite version dir=$TMPDIR/deb-$1
+  suite=$(lock_field "$name" 1)
+  version=$(locked_version "$name")
+  rm -rf "$dir"
+  mkdir -p "$dir" "$into"
+  if (cd "$dir" && with_suite deb "$suite" download "$name=$version" 2>/dev/null); then
+    check_sum "$name" "$dir"/*.deb
+  else
+    moved_on "$name"
+    (cd "$dir" && with_suite deb "$suite" download "$name") || die "cannot fetch $name from Debian $suite"
+  fi
+  dpkg-deb -x "$dir"/*.deb "$into"
+  rm -rf "$dir"
+}

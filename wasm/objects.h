@@ -1,0 +1,265 @@
+// The objects of bitnet.hpp as embind can pass them: types and errors are translated, no policy and no default is added.
+//
+// Nothing throws through wasm: every call that can fail returns {code, detail} and, when code is 0, `value`.
+// Text, ids and lists enter in a Block, which JavaScript fills through a view. Embind's own strings are for short
+// things only: they write through a null pointer when memory is short, and pass lone surrogates on.
+// A view of wasm memory is valid until the next call into the module (memory may grow, and then moves).
+#pragma once
+
+#include "bitnet/bitnet.hpp"
+#include "platform/threads.h"
+
+#include <emscripten/bind.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace bitnet::js {
+using emscripten::val;
+
+template <class T> struct View : val {
+  View() : val(val::undefined()) {}
+  explicit View(const val& from) : val(from) {}
+  explicit View(std::span<T> values) : val(emscripten::typed_memory_view(values.size(), values.data())) {}
+};
+using Bytes8 = View<std::uint8_t>;
+using Ids = View<const TokenId>;
+using Floats = View<const float>;
+
+struct Outcome {
+  int code = 0;
+  std::string detail;
+};
+template <class T> struct Reply {
+  int code = 0;
+  std::string detail;
+  T value{};
+};
+
+inline Outcome outcome(const Status& status) {
+  return status ? Outcome{} : Outcome{static_cast<int>(status.error().code()), std::string(status.error().detail())};
+}
+template <class T> Reply<T> failure(const Error& error) {
+  return {static_cast<int>(error.code()), std::string(error.detail())};
+}
+template <class T> Reply<T> success(T value) { return {0, {}, std::move(value)}; }
+template <class T> Reply<T> reply(const Status& status, T value) {
+  return status ? success(std::move(value)) : failure<T>(status.error());
+}
+inline const Error kNothingHere = Error(ErrorCode::InvalidState) << "this object is empty";
+
+/// Bytes that JavaScript writes and a call reads.
+class Block {
+public:
+  Reply<Bytes8> resize(std::uint32_t size) {
+    if (size > buffer_.size()) {
+      buffer_ = {}; // the old content is not wanted: never hold both
+      auto made = Buffer<std::uint8_t>::make(size, "input");
+      if (!made)
+        return failure<Bytes8>(made.error());
+      buffer_ = std::move(*made);
+    }
+    size_ = size;
+    return success(Bytes8({buffer_.data(), size_}));
+  }
+  template <class T> std::span<const T> as() const {
+    return {reinterpret_cast<const T*>(buffer_.data()), size_ / sizeof(T)};
+  }
+  std::string_view text() const { return {reinterpret_cast<const char*>(buffer_.data()), size_}; }
+
+  /// Several strings: their lengths here, their bytes one after the other in `text`.
+  Status split(std::string_view text, Vec<std::string_view>& out) const {
+    for (const std::uint32_t length : as<std::uint32_t>()) {
+      if (length > text.size())
+        return Error(ErrorCode::InvalidArgument) << "string list";
+      BITNET_TRY(out.push(text.substr(0, length)));
+      text.remove_prefix(length);
+    }
+    return {};
+  }
+
+private:
+  Buffer<std::uint8_t> buffer_;
+  std::size_t size_ = 0;
+};
+
+/// Threads are the module's, not a session's: a stopped pthread is free again only after a turn of the event loop.
+inline std::unique_ptr<Parallel>& threads() {
+  static std::unique_ptr<Parallel> pool = std::make_unique<Serial>();
+  return pool;
+}
+inline unsigned start_threads(unsigned count) {
+  if (auto pool = make_parallel(count))
+    threads() = std::move(pool);
+  return threads()->threads();
+}
+
+struct Info {
+  std::string name, architecture, isa, tokenizer, chat_template, weight_type;
+  bool tokenizer_guessed = false;
+  double parameters = 0, ternary_parameters = 0, file_bytes = 0, weight_bytes = 0;
+  std::uint32_t layers = 0, hidden = 0, ffn = 0, heads = 0, kv_heads = 0, head_dim = 0, vocabulary = 0, context = 0;
+  TokenId bos = kNoToken, eos = kNoToken;
+};
+
+class ModelObject {
+public:
+  void set(Model model) { model_.emplace(std::move(model)); }
+  const Model* get() const { return model_ ? &*model_ : nullptr; }
+
+  Reply<Info> info() const {
+    if (!model_)
+      return failure<Info>(kNothingHere);
+    const ModelInfo& from = model_->info();
+    const auto text = [](std::string_view view) { return std::string(view); };
+    const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
+    return success(Info{text(from.name), text(from.architecture), text(from.isa), text(from.tokenizer),
+                        text(from.chat_template), text(from.weight_type), from.tokenizer_guessed,
+                        number(from.parameters), number(from.ternary_parameters), number(from.file_bytes),
+                        number(from.weight_bytes), from.layers, from.hidden, from.ffn, from.heads, from.kv_heads,
+                        from.head_dim, from.vocabulary, from.context, from.bos, from.eos});
+  }
+  Reply<Ids> tokenize(const Block& text, bool add_bos) {
+    ids_.clear();
+    const Status status = model_ ? model_->tokenize(text.text(), add_bos, ids_) : kNothingHere;
+    return reply(status, Ids(ids_.span()));
+  }
+  /// role, content, role, content, ...
+  Reply<Ids> tokenize_chat(const Block& text, const Block& lengths, bool add_generation_prompt) {
+    ids_.clear();
+    Vec<std::string_view> parts;
+    Vec<ChatMessage> messages;
+    Status status = model_ ? lengths.split(text.text(), parts) : kNothingHere;
+    for (std::size_t i = 0; status && i + 1 < parts.size(); i += 2)
+      status = messages.push({parts[i], parts[i + 1]});
+    if (status)
+      status = model_->tokenize_chat(messages.span(), add_generation_prompt, ids_);
+    return reply(status, Ids(ids_.span()));
+  }
+  Reply<Bytes8> detokenize(const Block& ids, bool render_special) {
+    text_.clear();
+    const Status status = model_ ? model_->detokenize(ids.as<TokenId>(), render_special, text_) : kNothingHere;
+    return reply(status, Bytes8({reinterpret_cast<std::uint8_t*>(text_.data()), text_.size()}));
+  }
+  Reply<double> session_bytes(const SessionOptions& options) const {
+    const Result<std::uint64_t> bytes = model_ ? model_->session_bytes(options) : kNothingHere;
+    return bytes ? success(static_cast<double>(*bytes)) : failure<double>(bytes.error());
+  }
+
+private:
+  std::optional<Model> model_;
+  Vec<TokenId> ids_;
+  Text text_;
+};
+
+struct Wanted {
+  double offset = 0;
+  Bytes8 into; // empty: nothing more, call finish()
+};
+
+class LoaderObject {
+public:
+  Outcome begin(double file_size, const std::string& isa, bool float_activations) {
+    if (!(file_size >= 0 && file_size <= 9007199254740991.0)) // 2^53 - 1: what a double holds exactly
+      return outcome(Error(ErrorCode::InvalidArgument) << "file size");
+    auto begun = ModelLoader::begin(static_cast<std::uint64_t>(file_size), {isa, float_activations});
+    if (!begun)
+      return outcome(begun.error());
+    loader_.emplace(std::move(*begun));
+    return {};
+  }
+  Wanted wanted() const {
+    const auto range = loader_ ? loader_->wanted() : ModelLoader::Range{};
+    return {static_cast<double>(range.offset), Bytes8(range.into)};
+  }
+  Outcome accept() { return outcome(loader_ ? loader_->accept() : kNothingHere); }
+  Outcome finish(ModelObject& into) {
+    Result<Model> model = loader_ ? loader_->finish() : kNothingHere;
+    loader_.reset();
+    if (!model)
+      return outcome(model.error());
+    into.set(std::move(*model));
+    return {};
+  }
+
+private:
+  std::optional<ModelLoader> loader_;
+};
+
+struct JsStep {
+  Step::Kind kind = Step::Kind::kEnd;
+  TokenId id = kNoToken;
+  std::string text;
+  std::string finish;
+  std::uint32_t prefilled = 0, prompt = 0;
+};
+
+class SessionObject {
+public:
+  Outcome make(const ModelObject& model, const SessionOptions& options) {
+    session_.reset(); // its memory first: a session is most of what a small model takes
+    if (model.get() == nullptr)
+      return outcome(kNothingHere);
+    auto made = Session::make(*model.get(), options, *threads());
+    if (!made)
+      return outcome(made.error());
+    session_.emplace(std::move(*made));
+    return {};
+  }
+  Outcome start(const Block& ids, GenerateOptions options, const Block& stop_text, const Block& stop_lengths) {
+    if (!session_)
+      return outcome(kNothingHere);
+    Vec<std::string_view> stop;
+    if (const Status status = stop_lengths.split(stop_text.text(), stop); !status)
+      return outcome(status);
+    options.stop = stop.span();
+    return outcome(session_->start(ids.as<TokenId>(), options));
+  }
+  Reply<JsStep> next() {
+    const Result<Step> step = session_ ? session_->next() : kNothingHere;
+    if (!step)
+      return failure<JsStep>(step.error());
+    return success(JsStep{step->kind, step->id, std::string(step->text), finish_reason_name(step->finish),
+                          step->prefilled, step->prompt});
+  }
+  Outcome evaluate(const Block& ids) {
+    return outcome(session_ ? session_->evaluate(ids.as<TokenId>()) : kNothingHere);
+  }
+  Floats logits() const { return Floats(session_ ? session_->logits() : std::span<const float>{}); }
+  std::uint64_t hash_logits(std::uint64_t state) const {
+    return session_ ? bitnet::hash_logits(session_->logits(), state) : state;
+  }
+  std::uint32_t size() const { return session_ ? session_->size() : 0; }
+  std::uint32_t capacity() const { return session_ ? session_->capacity() : 0; }
+  void truncate(std::uint32_t size) {
+    if (session_)
+      session_->truncate(size);
+  }
+
+private:
+  std::optional<Session> session_;
+};
+
+struct JsSelfTest {
+  std::uint32_t kernel_cases = 0, tokens = 0;
+  std::uint64_t logits_hash = 0;
+};
+inline Reply<JsSelfTest> run_self_test(const ModelObject& model) {
+  const Result<SelfTestReport> report = model.get() ? self_test(*model.get(), *threads()) : kNothingHere;
+  if (!report)
+    return failure<JsSelfTest>(report.error());
+  return success(JsSelfTest{report->kernel_cases, report->tokens, report->logits_hash});
+}
+inline Reply<double> run_check_kernels(const std::string& isa) {
+  const Result<std::uint32_t> cases = check_kernels(isa);
+  return cases ? success(static_cast<double>(*cases)) : failure<double>(cases.error());
+}
+inline std::string isas() {
+  std::string names;
+  for (const std::string_view name : available_isas())
+    names.append(names.empty() ? "" : " ").append(name);
+  return names;
+}
+
+} // namespace bitnet::js

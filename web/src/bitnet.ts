@@ -1,0 +1,116 @@
+// The entry: finds a flavour that works here, starts its worker, loads a model into it.
+import { BitNetError, asBitNetError } from "./errors.js";
+import { features, type Features, type Flavour } from "./features.js";
+import { Model } from "./model.js";
+import { readLoadOptions, readSource } from "./options.js";
+import type { LoadOptions, ModelSource, SelfTestResult } from "./types.js";
+import { Client } from "./worker/client.js";
+
+interface Running {
+  client: Client;
+  flavour: Flavour;
+  threads: number;
+  hint: string;
+}
+
+/** More threads than this gain little and take cores from the page. */
+const mostThreadsByDefault = 4;
+
+/** The flavours to try, best first. */
+function candidates(found: Features, { flavour, threads }: LoadOptions): Flavour[] {
+  if (flavour !== undefined) {
+    if (found.flavours.includes(flavour)) return [flavour];
+    throw new BitNetError("NotSupported", `${flavour}: ${found.hint || "this engine lacks it"}`);
+  }
+  const wanted = threads ?? found.hardwareThreads;
+  const list = found.flavours.filter((candidate) => wanted > 1 || candidate.endsWith("-st"));
+  if (list.length === 0) throw new BitNetError("NotSupported", found.hint);
+  return list;
+}
+
+/** Start workers until one has a module that computes right. */
+async function run(options: LoadOptions, onClient: (client: Client) => void): Promise<Running> {
+  const found = features();
+  const { startTimeout = 30_000 } = options;
+  const hints = found.hint === "" ? [] : [found.hint];
+  let list = candidates(found, options);
+  let retries = 2;
+  for (;;) {
+    const flavour = list.shift()!;
+    const wanted = options.threads ?? Math.max(2, Math.min(mostThreadsByDefault, found.hardwareThreads));
+    const client = new Client();
+    onClient(client);
+    await client.hello(startTimeout); // a worker that does not start is no flavour's fault
+    try {
+      const request = client.request("start", { flavour, threads: flavour.endsWith("-mt") ? wanted : 1 });
+      const { threads } = await client.within(startTimeout, `${flavour} did not start`, client.whileAlive(request.result));
+      return { client, flavour, threads, hint: hints.join("; ") };
+    } catch (thrown) {
+      const error = asBitNetError(thrown, "WorkerFailed");
+      await client.end(error);
+      if (error.code === "Aborted" || error.code === "Disposed") throw error;
+      // Firefox 153 now and then never returns from a worker's `new Worker`, which is how threads start: 1 start in 200.
+      if (client.stuck && retries-- > 0) {
+        list.unshift(flavour);
+        continue;
+      }
+      // Wrong results are the SIMD level's fault, everything else the threads' where there are any.
+      const [simd, kind] = flavour.split("-");
+      const same = (other: Flavour) =>
+        error.code === "SelfTestFailed" ? other.startsWith(`${simd}-`) : kind === "mt" && other.endsWith("-mt");
+      list = list.filter((other) => !same(other));
+      if (list.length === 0) throw error;
+      hints.push(`${flavour} was not used: ${error.message}`);
+    }
+  }
+}
+
+async function open<T>(options: LoadOptions, use: (running: Running) => Promise<T>): Promise<T> {
+  const { signal } = options;
+  const aborted = () => new BitNetError("Aborted");
+  if (signal?.aborted) throw aborted();
+  let client: Client | undefined;
+  const abort = () => void client?.end(aborted());
+  signal?.addEventListener("abort", abort);
+  try {
+    return await use(await run(options, (started) => {
+      client = started;
+      if (signal?.aborted) abort(); // between two workers
+    }));
+  } catch (error) {
+    await client?.end(asBitNetError(error, "WorkerFailed"));
+    throw signal?.aborted ? aborted() : error;
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+const builtinModel = () => new URL("./bitnet-tiny-stories.gguf", import.meta.url);
+
+export const BitNet = {
+  /** Load a model into a worker of its own. */
+  async load(source?: ModelSource, given?: LoadOptions): Promise<Model> {
+    const { options, settings } = readLoadOptions(given);
+    const from = readSource(source ?? builtinModel());
+    const { onProgress } = options;
+    return open(options, async ({ client, flavour, threads, hint }) => {
+      onProgress?.({ phase: "start", loaded: 0, total: 0 });
+      const info = await client.request("load", { source: from, settings }, onProgress).result;
+      return new Model(client, { ...info, flavour, threads, hint });
+    });
+  },
+
+  /** Known answers: every kernel against scalar, and the built-in model's stored tokens and logits. */
+  async selfTest(given?: Pick<LoadOptions, "flavour" | "threads" | "signal" | "startTimeout">): Promise<SelfTestResult> {
+    const { options, settings } = readLoadOptions(given);
+    return open(options, async ({ client, flavour, threads }) => {
+      const { isa } = await client.request("load", { source: readSource(builtinModel()), settings }).result;
+      const report = await client.request("selfTest", {}).result;
+      await client.end(new BitNetError("Disposed"));
+      return { flavour, threads, isa, ...report };
+    });
+  },
+
+  /** What this engine can run, found without starting anything. */
+  features,
+};

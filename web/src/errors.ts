@@ -1,0 +1,62 @@
+// Every failure of this package is a BitNetError: `code` for programs, `message` for people.
+import { coreErrorNames, coreErrors } from "./generated/errors.js";
+
+/** Failures that only this side of the module knows; the others come from core's table. */
+const webErrors = {
+  Http: "the server did not deliver the file",
+  Disposed: "the model has been disposed",
+  WorkerFailed: "the worker that runs the model has failed",
+  UnknownOption: "there is no option of that name",
+  InvalidOption: "an option has a value it cannot have",
+  NotSupported: "this engine cannot run that",
+} as const;
+
+const sentences = { ...coreErrors, ...webErrors };
+
+export type BitNetErrorCode = keyof typeof sentences;
+
+/** How an error crosses a thread boundary. */
+export interface ErrorData {
+  code: BitNetErrorCode;
+  detail: string;
+  status?: number;
+}
+
+export class BitNetError extends Error {
+  override readonly name: string = "BitNetError";
+  readonly code: BitNetErrorCode;
+  /** What exactly: a key, a tensor, an address. May be empty. */
+  readonly detail: string;
+  /** With code "Http": the server's status. */
+  declare readonly status?: number;
+
+  constructor(code: BitNetErrorCode, detail = "", status?: number) {
+    super(detail === "" ? sentences[code] : `${sentences[code]}: ${detail}`);
+    this.code = code;
+    this.detail = detail;
+    if (status !== undefined) this.status = status;
+  }
+
+  /** From a number of core's table. */
+  static fromCore(number: number, detail: string): BitNetError {
+    const name = coreErrorNames[number];
+    return name === undefined
+      ? new BitNetError("WorkerFailed", `unknown error ${number} ${detail}`)
+      : new BitNetError(name, detail);
+  }
+
+  static fromData(data: ErrorData): BitNetError {
+    return new BitNetError(data.code, data.detail, data.status);
+  }
+
+  toData(): ErrorData {
+    const { code, detail, status } = this;
+    return status === undefined ? { code, detail } : { code, detail, status };
+  }
+}
+
+/** Whatever was thrown, as a BitNetError. */
+export function asBitNetError(thrown: unknown, otherwise: BitNetErrorCode): BitNetError {
+  if (thrown instanceof BitNetError) return thrown;
+  return new BitNetError(otherwise, thrown instanceof Error ? thrown.message : String(thrown));
+}

@@ -1,0 +1,184 @@
+// TypeScript bindings for emscripten-generated code.  Automatically generated at compile time.
+interface WasmModule {
+}
+
+type EmbindString = ArrayBuffer|Uint8Array|Uint8ClampedArray|Int8Array|string;
+export interface ClassHandle {
+  isAliasOf(other: ClassHandle): boolean;
+  delete(): void;
+  deleteLater(): this;
+  isDeleted(): boolean;
+  // @ts-ignore - If targeting lower than ESNext, this symbol might not exist.
+  [Symbol.dispose](): void;
+  clone(): this;
+}
+export type KvType = 'f32'|'f16';
+
+export type StepKind = 'prefill'|'token'|'end';
+
+export interface Block extends ClassHandle {
+  resize(_0: number): BytesReply;
+}
+
+export interface Model extends ClassHandle {
+  detokenize(_0: Block, _1: boolean): BytesReply;
+  tokenize(_0: Block, _1: boolean): IdsReply;
+  tokenizeChat(_0: Block, _1: Block, _2: boolean): IdsReply;
+  sessionBytes(_0: SessionOptions): NumberReply;
+  info(): InfoReply;
+}
+
+export interface Loader extends ClassHandle {
+  wanted(): Wanted;
+  accept(): Outcome;
+  finish(_0: Model): Outcome;
+  begin(_0: number, _1: EmbindString, _2: boolean): Outcome;
+}
+
+export interface Session extends ClassHandle {
+  logits(): Float32Array;
+  size(): number;
+  capacity(): number;
+  truncate(_0: number): void;
+  hashLogits(_0: bigint): bigint;
+  make(_0: Model, _1: SessionOptions): Outcome;
+  start(_0: Block, _1: GenerateOptions, _2: Block, _3: Block): Outcome;
+  evaluate(_0: Block): Outcome;
+  next(): StepReply;
+}
+
+export type SessionOptions = {
+  context: number,
+  kvType: KvType,
+  batch: number
+};
+
+export type SelfTest = {
+  kernelCases: number,
+  tokens: number,
+  logitsHash: bigint
+};
+
+export type SamplerOptions = {
+  temperature: number,
+  topK: number,
+  topP: number,
+  minP: number,
+  repetitionPenalty: number,
+  repetitionWindow: number,
+  seed: bigint
+};
+
+export type GenerateOptions = {
+  sampler: SamplerOptions,
+  maxTokens: number,
+  ignoreEnd: boolean
+};
+
+export type Wanted = {
+  offset: number,
+  into: Uint8Array
+};
+
+export type Info = {
+  name: EmbindString,
+  architecture: EmbindString,
+  isa: EmbindString,
+  tokenizer: EmbindString,
+  tokenizerGuessed: boolean,
+  chatTemplate: EmbindString,
+  weightType: EmbindString,
+  parameters: number,
+  ternaryParameters: number,
+  fileBytes: number,
+  weightBytes: number,
+  layers: number,
+  hidden: number,
+  ffn: number,
+  heads: number,
+  kvHeads: number,
+  headDim: number,
+  vocabulary: number,
+  context: number,
+  bos: number,
+  eos: number
+};
+
+export type Step = {
+  kind: StepKind,
+  id: number,
+  text: EmbindString,
+  finish: EmbindString,
+  prefilled: number,
+  prompt: number
+};
+
+export type Outcome = {
+  code: number,
+  detail: EmbindString
+};
+
+export type BytesReply = {
+  code: number,
+  detail: EmbindString,
+  value: Uint8Array
+};
+
+export type IdsReply = {
+  code: number,
+  detail: EmbindString,
+  value: Int32Array
+};
+
+export type NumberReply = {
+  code: number,
+  detail: EmbindString,
+  value: number
+};
+
+export type InfoReply = {
+  code: number,
+  detail: EmbindString,
+  value: Info
+};
+
+export type StepReply = {
+  code: number,
+  detail: EmbindString,
+  value: Step
+};
+
+export type SelfTestReply = {
+  code: number,
+  detail: EmbindString,
+  value: SelfTest
+};
+
+interface EmbindModule {
+  KvType: {f32: 'f32', f16: 'f16'};
+  StepKind: {prefill: 'prefill', token: 'token', end: 'end'};
+  Block: {
+    new(): Block;
+  };
+  Model: {
+    new(): Model;
+  };
+  Loader: {
+    new(): Loader;
+  };
+  Session: {
+    new(): Session;
+  };
+  sessionDefaults(): SessionOptions;
+  startThreads(_0: number): number;
+  hashStart(): bigint;
+  generateDefaults(): GenerateOptions;
+  memoryBytes(): number;
+  selfTest(_0: Model): SelfTestReply;
+  version(): string;
+  availableIsas(): string;
+  checkKernels(_0: EmbindString): NumberReply;
+}
+
+export type MainModule = WasmModule & EmbindModule;
+export default function MainModuleFactory (options?: unknown): Promise<MainModule>;

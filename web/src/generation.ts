@@ -1,0 +1,108 @@
+// One generation: an async iterator over pieces of text that also knows its numbers. It runs whether or not anyone reads.
+import { BitNetError } from "./errors.js";
+import type { GenerationResult, GenerationStats } from "./types.js";
+import type { Client } from "./worker/client.js";
+import type { Finished, GenerateSettings, Piece, Prompt } from "./worker/protocol.js";
+
+export class Generation implements AsyncGenerator<string, GenerationResult, undefined> {
+  /** The numbers so far. */
+  stats: GenerationStats = { promptTokens: 0, prefilled: 0, cachedTokens: 0, tokens: 0, tokensPerSecond: 0,
+    prefillTokensPerSecond: 0, seed: 0n };
+  /** Settles when the generation ends, read or not; rejects as the iteration does. */
+  readonly result: Promise<GenerationResult>;
+
+  #text = "";
+  #unread = "";
+  #left = false;
+  #wake = () => {};
+  #settled: { value: GenerationResult } | { error: unknown } | undefined;
+  #abort = () => {};
+
+  private constructor(run: (generation: Generation) => Promise<GenerationResult>) {
+    this.result = run(this);
+    this.result.then(
+      (value) => { this.#settled = { value }; this.#wake(); },
+      (error: unknown) => { this.#settled = { error }; this.#wake(); }, // also: nobody needs to await `result`
+    );
+  }
+
+  /** @internal `make` may throw: that too is told by the iteration. */
+  static start(client: Client, make: () => { prompt: Prompt; settings: GenerateSettings;
+    signal: AbortSignal | undefined }): Generation {
+    return new Generation(async (generation) => {
+      const { prompt, settings, signal } = make();
+      if (signal?.aborted) throw new BitNetError("Aborted");
+      const call = client.request("generate", { prompt, settings }, (piece) => generation.#take(piece));
+      const abort = () => client.abort(call.id);
+      generation.#abort = abort;
+      signal?.addEventListener("abort", abort);
+      try {
+        return generation.#finish(await call.result);
+      } catch (error) {
+        if (generation.#left && error instanceof BitNetError && error.code === "Aborted") {
+          return generation.#finish({ finishReason: "aborted", stats: generation.stats });
+        }
+        throw error;
+      } finally {
+        signal?.removeEventListener("abort", abort);
+      }
+    });
+  }
+
+  async next(): Promise<IteratorResult<string, GenerationResult>> {
+    while (this.#unread === "" && this.#settled === undefined) {
+      await new Promise<void>((wake) => {
+        const others = this.#wake; // two next() at once both wake
+        this.#wake = () => { others(); wake(); };
+      });
+    }
+    if (this.#left) return { done: true, value: await this.result };
+    if (this.#settled && "error" in this.#settled) throw this.#settled.error;
+    if (this.#unread !== "") {
+      const value = this.#unread; // all that came since the last read, in one piece
+      this.#unread = "";
+      return { done: false, value };
+    }
+    return { done: true, value: await this.result };
+  }
+
+  /** What `break` calls: the generation stops, its result has the finish reason "aborted". */
+  async return(): Promise<IteratorResult<string, GenerationResult>> {
+    if (this.#settled === undefined) {
+      this.#left = true;
+      this.#abort();
+    }
+    return { done: true, value: await this.result };
+  }
+
+  async throw(error: unknown): Promise<IteratorResult<string, GenerationResult>> {
+    await this.return();
+    throw error;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return().catch(() => {}); // the iteration or `result` has told the error
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** The whole text. */
+  async text(): Promise<string> {
+    return (await this.result).text;
+  }
+
+  #take({ text, stats }: Piece): void {
+    this.stats = stats;
+    this.#text += text;
+    this.#unread += text;
+    this.#wake();
+    this.#wake = () => {};
+  }
+
+  #finish({ stats, ...finished }: Finished): GenerationResult {
+    this.stats = stats;
+    return { ...stats, ...finished, text: this.#text };
+  }
+}

@@ -1,0 +1,9 @@
+export { BitNet } from "./bitnet.js";
+export { BitNetError, type BitNetErrorCode } from "./errors.js";
+export type { Features, Flavour } from "./features.js";
+export { Generation } from "./generation.js";
+export { chatDefaults, Model } from "./model.js";
+export type {
+  ChatMessage, FinishReason, GenerateOptions, GenerationResult, GenerationStats, LoadOptions, MemoryReport, ModelInfo,
+  ModelSource, Progress, SelfTestResult,
+} from "./types.js";

@@ -1,0 +1,5 @@
+// The Emscripten modules, which tools/build.mjs copies to dist/wasm.
+declare module "*.mjs" {
+  const factory: unknown;
+  export default factory;
+}

@@ -1,0 +1,77 @@
+// What the page's side and the worker say to each other. Every request is answered by exactly one result or failure;
+// events may come before.
+import type { ErrorData } from "../errors.js";
+import type { Flavour } from "../features.js";
+import type { ChatMessage, FinishReason, GenerationStats, ModelInfo, Progress } from "../types.js";
+
+export type Source =
+  | { kind: "url"; url: string }
+  | { kind: "blob"; blob: Blob }
+  | { kind: "bytes"; bytes: Uint8Array };
+
+/** Load options that reach core; what is missing takes core's default. */
+export interface LoadSettings {
+  isa?: string;
+  floatActivations?: boolean;
+  context?: number;
+  kvType?: "f32" | "f16";
+  batch?: number;
+}
+
+export type Prompt = { text: string } | { ids: Int32Array } | { messages: ChatMessage[] };
+
+/** Generate options that reach core; what is missing takes core's default. */
+export interface GenerateSettings {
+  sampler: {
+    temperature?: number;
+    topK?: number;
+    topP?: number;
+    minP?: number;
+    repetitionPenalty?: number;
+    repetitionWindow?: number;
+    seed?: bigint;
+  };
+  maxTokens?: number;
+  ignoreEnd?: boolean;
+  stop: string[];
+  logitsHash: boolean;
+}
+
+export interface Requests {
+  /** Instantiate a flavour and test its kernels. */
+  start: { request: { flavour: Flavour; threads: number }; result: { threads: number }; event: never };
+  load: { request: { source: Source; settings: LoadSettings }; result: CoreInfo; event: Progress };
+  generate: { request: { prompt: Prompt; settings: GenerateSettings }; result: Finished; event: Piece };
+  tokenize: { request: { prompt: Prompt; bos: boolean }; result: Int32Array; event: never };
+  detokenize: { request: { ids: Int32Array; special: boolean }; result: string; event: never };
+  memory: { request: object; result: { wasmBytes: number; sessionBytes: number }; event: never };
+  selfTest: { request: object; result: { kernelCases: number; tokens: number; logitsHash: string }; event: never };
+}
+export type RequestName = keyof Requests;
+
+/** What core knows; the page's side adds flavour, threads and hint. */
+export type CoreInfo = Omit<ModelInfo, "flavour" | "threads" | "hint">;
+
+export interface Piece {
+  text: string;
+  stats: GenerationStats;
+}
+
+export interface Finished {
+  finishReason: FinishReason;
+  stats: GenerationStats;
+  logitsHash?: string;
+}
+
+export type Command =
+  | { [N in RequestName]: { id: number; name: N } & Requests[N]["request"] }[RequestName]
+  /** Stop the generation with that id. */
+  | { id: number; name: "abort" };
+
+export type Message =
+  | { type: "hello" }
+  /** Sent all the time while a module starts: silence means that the worker is stuck. */
+  | { type: "alive" }
+  | { type: "event"; id: number; event: Progress | Piece }
+  | { type: "result"; id: number; value: unknown }
+  | { type: "failure"; id: number; error: ErrorData; /** the module is broken: end the worker */ fatal?: true };
