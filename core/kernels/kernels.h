@@ -60,7 +60,7 @@ struct DenseBatch {
   const float* floats = nullptr;       ///< [count][stride]
   const std::int8_t* values = nullptr; ///< [count][stride]
   const float* block_scales = nullptr; ///< [count][stride / 32]
-  std::size_t stride = 0;              ///< a multiple of kColumnPad
+  std::size_t stride = 0;              ///< a multiple of 32; of kColumnPad where values are used
   std::size_t count = 0;
 };
 

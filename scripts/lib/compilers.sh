@@ -29,7 +29,8 @@ setup_emscripten() {
     version=$(emcc_version "$emcc")
     if version_at_least "${version:-0}" 4.0.0; then
       is_fresh emscripten "$emcc" "$version" || say "Emscripten $version of this machine is used ($emcc)"
-      choose emscripten "EMSCRIPTEN_ROOT=$(dirname "$(readlink -f "$emcc")")" "EM_CACHE=$root/build/cache/emscripten-$version"
+      choose emscripten "EMSCRIPTEN_ROOT=$("$(dirname "$emcc")/em-config" EMSCRIPTEN_ROOT 2>/dev/null || dirname "$(readlink -f "$emcc")")" \
+        "EM_CACHE=$root/build/cache/emscripten-$version"
       mark_fresh emscripten "$emcc" "$version"
       return
     fi

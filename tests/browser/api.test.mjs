@@ -5,162 +5,240 @@ import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { blankPage, browsers, launch, serveTests } from "./support.mjs";
 
-const golden = JSON.parse(readFileSync(new URL("../../models/golden.json", import.meta.url), "utf8"));
+const golden = JSON.parse(
+  readFileSync(new URL("../../models/golden.json", import.meta.url), "utf8"),
+);
 const hashes = new Map(); // logits hash -> who computed it
 
 const cases = {
-  "/html": (_, response, headers) => response.writeHead(200, { ...headers, "Content-Type": "text/html" }).end("<p>Sign in"),
+  "/html": (_, response, headers) =>
+    response.writeHead(200, { ...headers, "Content-Type": "text/html" }).end("<p>Sign in"),
   "/cut": (_, response, headers) => {
     const bytes = readFileSync(new URL("../../models/bitnet-tiny-stories.gguf", import.meta.url));
-    response.writeHead(200, { ...headers, "Content-Length": 1_000_000 }).end(bytes.subarray(0, 1_000_000));
+    response
+      .writeHead(200, { ...headers, "Content-Length": 1_000_000 })
+      .end(bytes.subarray(0, 1_000_000));
   },
   "/short": (_, response, headers) => {
     response.writeHead(200, { ...headers, "Content-Length": 1_000_000 });
     response.write("GGUF", () => setTimeout(() => response.destroy(), 50));
   },
   // A page whose policy forbids what the package needs.
-  "/no-wasm": (_, response) => response.writeHead(200, { "Content-Type": "text/html",
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; worker-src 'self'" }).end("<!doctype html>"),
-  "/no-worker": (_, response) => response.writeHead(200, { "Content-Type": "text/html",
-    "Content-Security-Policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'none'" }).end("<!doctype html>"),
+  "/no-wasm": (_, response) =>
+    response
+      .writeHead(200, {
+        "Content-Type": "text/html",
+        "Content-Security-Policy": "default-src 'none'; script-src 'self'; worker-src 'self'",
+      })
+      .end("<!doctype html>"),
+  "/no-worker": (_, response) =>
+    response
+      .writeHead(200, {
+        "Content-Type": "text/html",
+        "Content-Security-Policy":
+          "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'none'",
+      })
+      .end("<!doctype html>"),
 };
 
 for (const which of browsers) {
   for (const isolation of [true, false]) {
-    describe(`${which.name}, ${isolation ? "isolated" : "not isolated"}`, { skip: which.skip }, () => {
-      let server, session, page;
-      before(async () => {
-        server = await serveTests(isolation, cases);
-        session = await launch(which);
-        page = await blankPage(session.browser, `${server.url}/blank`);
-      });
-      after(async () => {
-        await session?.close();
-        await server?.close();
-      });
-
-      test("features", async () => {
-        const found = await page.evaluate(async () => (await import("/index.js")).BitNet.features());
-        assert.equal(found.simd, true);
-        assert.equal(found.relaxedSimd, true);
-        assert.equal(found.threads, isolation);
-        assert.equal(found.flavours[0], isolation ? "relaxed-mt" : "relaxed-st");
-        assert.match(found.hint, isolation ? /^$/ : /Cross-Origin-Opener-Policy/);
-      });
-
-      for (const [flavour, threads] of [["simd-st", 1], ["relaxed-st", 1], ["simd-mt", 2], ["relaxed-mt", 2]]) {
-        const skip = flavour.endsWith("-mt") && !isolation && "threads need cross-origin isolation";
-        test(`${flavour}: self-test and logits`, { skip }, async () => {
-          const run = await page.evaluate(async (flavour, threads, ids) => {
-            const { BitNet } = await import("/index.js");
-            const test = await BitNet.selfTest({ flavour, threads });
-            const model = await BitNet.load(undefined, { flavour, threads });
-            const { logitsHash, tokens } = await model.generate(ids, { maxTokens: 200, ignoreEnd: true, logitsHash: true }).result;
-            const { info } = model;
-            await model.dispose();
-            return { test, logitsHash, tokens, info };
-          }, flavour, threads, golden.prompt_ids);
-          assert.equal(run.info.flavour, flavour);
-          assert.equal(run.info.threads, threads);
-          assert.equal(run.tokens, 200);
-          assert.equal(run.test.logitsHash, run.logitsHash);
-          if (isolation) console.log(`logits ${which.name}-${flavour} ${threads} ${run.logitsHash}`);
-          hashes.set(run.logitsHash, `${which.name} ${flavour}`);
-          assert.equal(hashes.size, 1, JSON.stringify([...hashes]));
+    describe(
+      `${which.name}, ${isolation ? "isolated" : "not isolated"}`,
+      { skip: which.skip },
+      () => {
+        let server, session, page;
+        before(async () => {
+          server = await serveTests(isolation, cases);
+          session = await launch(which);
+          page = await blankPage(session.browser, `${server.url}/blank`);
         });
-      }
-
-      test("text, chat, abort, dispose", async () => {
-        const seen = await page.evaluate(async (prompt) => {
-          const { BitNet } = await import("/index.js");
-          const code = (promise) => promise.then(() => "ok", (error) => error.code);
-          const progress = [];
-          const model = await BitNet.load(undefined, { onProgress: (event) => progress.push(event.loaded) });
-          const text = await model.generate(prompt).text();
-          let chat = "";
-          for await (const piece of model.chat("Tell me a story about a rabbit.", { maxTokens: 10 })) chat += piece;
-          const aborted = [];
-          const delays = [];
-          for (let i = 0; i < 20; ++i) {
-            const controller = new AbortController();
-            const reading = model.generate(prompt, { ignoreEnd: true, signal: controller.signal }).text();
-            await new Promise((done) => setTimeout(done, i));
-            const begin = performance.now();
-            controller.abort();
-            aborted.push(await code(reading));
-            delays.push(performance.now() - begin);
-          }
-          const again = await model.generate(prompt).text();
-          const unknown = await code(model.generate("x", { tempo: 1 }).text());
-          const surrogate = await model.detokenize(await model.tokenize("a\ud83d\0🐰"));
-          const under = code(model.generate(prompt, { ignoreEnd: true }).text());
-          await model.dispose();
-          return { progress, text, chat, aborted, again, unknown, surrogate, under: await under,
-            later: await code(model.tokenize("x")), slowest: Math.max(...delays) };
-        }, golden.prompt);
-        assert.equal(seen.text, golden.greedy_text.slice(0, golden.greedy_text.indexOf("<|end_of_text|>")));
-        assert.equal(seen.again, seen.text);
-        assert.ok(seen.chat.length > 5);
-        assert.deepEqual(new Set(seen.aborted), new Set(["Aborted"]));
-        assert.ok(seen.slowest < 250, `an abort took ${seen.slowest} ms`);
-        assert.deepEqual(seen.progress, seen.progress.toSorted((a, b) => a - b));
-        assert.equal(seen.unknown, "UnknownOption");
-        assert.equal(seen.surrogate, "a\ufffd\0🐰");
-        assert.equal(seen.under, "Disposed");
-        assert.equal(seen.later, "Disposed");
-      });
-
-      test("sources", async () => {
-        const codes = await page.evaluate(async () => {
-          const { BitNet } = await import("/index.js");
-          const bytes = await (await fetch("/bitnet-tiny-stories.gguf")).arrayBuffer();
-          const loads = async (source, options) => {
-            try {
-              const model = await BitNet.load(source, options);
-              const text = await model.generate("Once", { maxTokens: 4 }).text();
-              await model.dispose();
-              return text.length > 0;
-            } catch (error) {
-              return error.code;
-            }
-          };
-          return {
-            file: await loads(new File([bytes], "model.gguf")),
-            bytes: await loads(bytes),
-            relative: await loads("/bitnet-tiny-stories.gguf"),
-            blobUrl: await loads(URL.createObjectURL(new Blob([bytes]))),
-            missing: await loads("/nothing"),
-            html: await loads("/html"),
-            cut: await loads("/cut"),
-            short: await loads("/short"),
-            garbage: await loads(new Uint8Array(100_000).fill(7)),
-            empty: await loads(new Uint8Array()),
-            aborted: await loads(undefined, { signal: AbortSignal.abort() }),
-          };
+        after(async () => {
+          await session?.close();
+          await server?.close();
         });
-        assert.deepEqual(codes, { file: true, bytes: true, relative: true, blobUrl: true, missing: "Http", html: "NotGguf",
-          cut: "Truncated", short: "Io", garbage: "NotGguf", empty: "NotGguf", aborted: "Aborted" });
-      });
 
-      test("a page whose policy forbids WebAssembly or workers gets a typed error, not a hang", async () => {
-        for (const path of ["/no-worker", "/no-wasm"]) {
-          const strict = await blankPage(session.browser, server.url + path);
-          const outcome = await strict.evaluate(async () => {
-            const { BitNet } = await import("/index.js");
-            try {
-              await (await BitNet.load(undefined, { threads: 1, startTimeout: 10_000 })).dispose();
-              return "ok";
-            } catch (error) {
-              return error.code;
-            }
+        test("features", async () => {
+          const found = await page.evaluate(async () =>
+            (await import("/index.js")).BitNet.features(),
+          );
+          assert.equal(found.simd, true);
+          assert.equal(found.relaxedSimd, true);
+          assert.equal(found.threads, isolation);
+          assert.equal(found.flavours[0], isolation ? "relaxed-mt" : "relaxed-st");
+          assert.match(found.hint, isolation ? /^$/ : /Cross-Origin-Opener-Policy/);
+        });
+
+        for (const [flavour, threads] of [
+          ["simd-st", 1],
+          ["relaxed-st", 1],
+          ["simd-mt", 2],
+          ["relaxed-mt", 2],
+        ]) {
+          const skip =
+            flavour.endsWith("-mt") && !isolation && "threads need cross-origin isolation";
+          test(`${flavour}: self-test and logits`, { skip }, async () => {
+            const run = await page.evaluate(
+              async (flavour, threads, ids) => {
+                const { BitNet } = await import("/index.js");
+                const test = await BitNet.selfTest({ flavour, threads });
+                const model = await BitNet.load(undefined, { flavour, threads });
+                const { logitsHash, tokens } = await model.generate(ids, {
+                  maxTokens: 200,
+                  ignoreEnd: true,
+                  logitsHash: true,
+                }).result;
+                const { info } = model;
+                await model.dispose();
+                return { test, logitsHash, tokens, info };
+              },
+              flavour,
+              threads,
+              golden.prompt_ids,
+            );
+            assert.equal(run.info.flavour, flavour);
+            assert.equal(run.info.threads, threads);
+            assert.equal(run.tokens, 200);
+            assert.equal(run.test.logitsHash, run.logitsHash);
+            if (isolation)
+              console.log(`logits ${which.name}-${flavour} ${threads} ${run.logitsHash}`);
+            hashes.set(run.logitsHash, `${which.name} ${flavour}`);
+            assert.equal(hashes.size, 1, JSON.stringify([...hashes]));
           });
-          // The worker has its own policy, from its own headers: WebAssembly runs there.
-          assert.equal(outcome, path === "/no-worker" ? "WorkerFailed" : "ok", path);
-          await strict.close();
         }
-      });
 
-      test("nothing was left uncaught", () => assert.deepEqual(page.failures, []));
-    });
+        test("text, chat, abort, dispose", async () => {
+          const seen = await page.evaluate(async (prompt) => {
+            const { BitNet } = await import("/index.js");
+            const code = (promise) =>
+              promise.then(
+                () => "ok",
+                (error) => error.code,
+              );
+            const progress = [];
+            const model = await BitNet.load(undefined, {
+              onProgress: (event) => progress.push(event.loaded),
+            });
+            const text = await model.generate(prompt).text();
+            let chat = "";
+            for await (const piece of model.chat("Tell me a story about a rabbit.", {
+              maxTokens: 10,
+            }))
+              chat += piece;
+            const aborted = [];
+            const delays = [];
+            for (let i = 0; i < 20; ++i) {
+              const controller = new AbortController();
+              const reading = model
+                .generate(prompt, { ignoreEnd: true, signal: controller.signal })
+                .text();
+              await new Promise((done) => setTimeout(done, i));
+              const begin = performance.now();
+              controller.abort();
+              aborted.push(await code(reading));
+              delays.push(performance.now() - begin);
+            }
+            const again = await model.generate(prompt).text();
+            const unknown = await code(model.generate("x", { tempo: 1 }).text());
+            const surrogate = await model.detokenize(await model.tokenize("a\ud83d\0🐰"));
+            const under = code(model.generate(prompt, { ignoreEnd: true }).text());
+            await model.dispose();
+            return {
+              progress,
+              text,
+              chat,
+              aborted,
+              again,
+              unknown,
+              surrogate,
+              under: await under,
+              later: await code(model.tokenize("x")),
+              slowest: Math.max(...delays),
+            };
+          }, golden.prompt);
+          assert.equal(
+            seen.text,
+            golden.greedy_text.slice(0, golden.greedy_text.indexOf("<|end_of_text|>")),
+          );
+          assert.equal(seen.again, seen.text);
+          assert.ok(seen.chat.length > 5);
+          assert.deepEqual(new Set(seen.aborted), new Set(["Aborted"]));
+          assert.ok(seen.slowest < 250, `an abort took ${seen.slowest} ms`);
+          assert.deepEqual(
+            seen.progress,
+            seen.progress.toSorted((a, b) => a - b),
+          );
+          assert.equal(seen.unknown, "UnknownOption");
+          assert.equal(seen.surrogate, "a\ufffd\0🐰");
+          assert.equal(seen.under, "Disposed");
+          assert.equal(seen.later, "Disposed");
+        });
+
+        test("sources", async () => {
+          const codes = await page.evaluate(async () => {
+            const { BitNet } = await import("/index.js");
+            const bytes = await (await fetch("/bitnet-tiny-stories.gguf")).arrayBuffer();
+            const loads = async (source, options) => {
+              try {
+                const model = await BitNet.load(source, options);
+                const text = await model.generate("Once", { maxTokens: 4 }).text();
+                await model.dispose();
+                return text.length > 0;
+              } catch (error) {
+                return error.code;
+              }
+            };
+            return {
+              file: await loads(new File([bytes], "model.gguf")),
+              bytes: await loads(bytes),
+              relative: await loads("/bitnet-tiny-stories.gguf"),
+              blobUrl: await loads(URL.createObjectURL(new Blob([bytes]))),
+              missing: await loads("/nothing"),
+              html: await loads("/html"),
+              cut: await loads("/cut"),
+              short: await loads("/short"),
+              garbage: await loads(new Uint8Array(100_000).fill(7)),
+              empty: await loads(new Uint8Array()),
+              aborted: await loads(undefined, { signal: AbortSignal.abort() }),
+            };
+          });
+          assert.deepEqual(codes, {
+            file: true,
+            bytes: true,
+            relative: true,
+            blobUrl: true,
+            missing: "Http",
+            html: "NotGguf",
+            cut: "Truncated",
+            short: "Io",
+            garbage: "NotGguf",
+            empty: "NotGguf",
+            aborted: "Aborted",
+          });
+        });
+
+        test("a page whose policy forbids WebAssembly or workers gets a typed error, not a hang", async () => {
+          for (const path of ["/no-worker", "/no-wasm"]) {
+            const strict = await blankPage(session.browser, server.url + path);
+            const outcome = await strict.evaluate(async () => {
+              const { BitNet } = await import("/index.js");
+              try {
+                await (
+                  await BitNet.load(undefined, { threads: 1, startTimeout: 10_000 })
+                ).dispose();
+                return "ok";
+              } catch (error) {
+                return error.code;
+              }
+            });
+            // The worker has its own policy, from its own headers: WebAssembly runs there.
+            assert.equal(outcome, path === "/no-worker" ? "WorkerFailed" : "ok", path);
+            await strict.close();
+          }
+        });
+
+        test("nothing was left uncaught", () => assert.deepEqual(page.failures, []));
+      },
+    );
   }
 }

@@ -14,16 +14,28 @@ for (const which of browsers) {
     let server, session, page, folder;
     const requested = [];
     const failures = [];
-    const shoot = (name) => page.screenshot({ path: join(screenshots, `${which.name}-${name}.png`) });
+    const shoot = (name) =>
+      page.screenshot({ path: join(screenshots, `${which.name}-${name}.png`) });
     const text = (selector) => page.$eval(selector, (element) => element.textContent);
-    const ready = () => page.waitForFunction(() => document.querySelector("#status").textContent.startsWith("Ready"), patience);
-    const answered = () => page.waitForFunction(() => document.querySelector("#stop").hidden &&
-      document.querySelector(".message.assistant:last-child .meta"), patience);
-    const lastAnswer = () => page.$$eval(".message.assistant .body", (bodies) => bodies.at(-1).textContent);
+    const ready = () =>
+      page.waitForFunction(
+        () => document.querySelector("#status").textContent.startsWith("Ready"),
+        patience,
+      );
+    const answered = () =>
+      page.waitForFunction(
+        () =>
+          document.querySelector("#stop").hidden &&
+          document.querySelector(".message.assistant:last-child .meta"),
+        patience,
+      );
+    const lastAnswer = () =>
+      page.$$eval(".message.assistant .body", (bodies) => bodies.at(-1).textContent);
     async function newSize(width, height, scheme) {
       await page.setViewport({ width, height });
       // Firefox's BiDi cannot emulate media features yet: dark is looked at in Chromium.
-      if (which.name === "chromium") await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+      if (which.name === "chromium")
+        await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
     }
 
     before(async () => {
@@ -56,10 +68,17 @@ for (const which of browsers) {
     });
 
     test("Enter sends, Shift+Enter breaks the line, text streams", async () => {
-      await page.evaluate(() => { // the model may be faster than a test that looks now and then
+      await page.evaluate(() => {
+        // the model may be faster than a test that looks now and then
         window.lengths = new Set();
-        const note = () => window.lengths.add([...document.querySelectorAll(".message.assistant .body")].at(-1)?.textContent.length);
-        new MutationObserver(note).observe(document.querySelector("#log"), { childList: true, subtree: true });
+        const note = () =>
+          window.lengths.add(
+            [...document.querySelectorAll(".message.assistant .body")].at(-1)?.textContent.length,
+          );
+        new MutationObserver(note).observe(document.querySelector("#log"), {
+          childList: true,
+          subtree: true,
+        });
       });
       await page.focus("#input");
       await page.keyboard.type("Tell me a story");
@@ -68,11 +87,19 @@ for (const which of browsers) {
       await page.keyboard.up("Shift");
       await page.keyboard.type("about a <b>bear</b>.");
       await page.keyboard.press("Enter");
-      await page.waitForFunction(() => document.querySelectorAll(".message.assistant").length === 2, patience);
+      await page.waitForFunction(
+        () => document.querySelectorAll(".message.assistant").length === 2,
+        patience,
+      );
       await answered();
-      assert.ok(await page.evaluate(() => window.lengths.size) > 2, "the answer came in one piece");
-      assert.equal(await page.$$eval(".message.user .body", (bodies) => bodies.at(-1).textContent),
-        "Tell me a story\nabout a <b>bear</b>."); // text, not markup
+      assert.ok(
+        (await page.evaluate(() => window.lengths.size)) > 2,
+        "the answer came in one piece",
+      );
+      assert.equal(
+        await page.$$eval(".message.user .body", (bodies) => bodies.at(-1).textContent),
+        "Tell me a story\nabout a <b>bear</b>.",
+      ); // text, not markup
       assert.equal(await page.$eval("#input", (input) => input.value), "");
     });
 
@@ -81,7 +108,10 @@ for (const which of browsers) {
         await page.click("#new-chat");
         await page.type("#input", "Tell me a long story.");
         await page.keyboard.press("Enter");
-        await page.waitForFunction(() => document.querySelector(".message.assistant .body")?.textContent.length > 5, patience);
+        await page.waitForFunction(
+          () => document.querySelector(".message.assistant .body")?.textContent.length > 5,
+          patience,
+        );
         if (how === "Escape") await page.keyboard.press("Escape");
         else await page.evaluate(() => document.querySelector("#stop").click()); // no wait for layout: answers are short
         await answered();
@@ -102,14 +132,20 @@ for (const which of browsers) {
       await page.evaluate(async () => {
         document.querySelector("#status").textContent = "";
         const transfer = new DataTransfer();
-        transfer.items.add(new File([await (await fetch("/bitnet-tiny-stories.gguf")).blob()], "dropped.gguf"));
+        transfer.items.add(
+          new File([await (await fetch("/bitnet-tiny-stories.gguf")).blob()], "dropped.gguf"),
+        );
         for (const type of ["dragover", "drop"]) {
-          document.dispatchEvent(new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+          document.dispatchEvent(
+            new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true }),
+          );
         }
       });
       await ready();
       await page.click("#open-models");
-      await page.evaluate(() => { document.querySelector("#status").textContent = ""; });
+      await page.evaluate(() => {
+        document.querySelector("#status").textContent = "";
+      });
       await page.type("#url", `${server.url}/bitnet-tiny-stories.gguf`);
       await page.keyboard.press("Enter");
       await ready();
@@ -120,7 +156,10 @@ for (const which of browsers) {
       writeFileSync(wrong, "JPEG, really");
       await (await page.$("#file")).uploadFile(wrong);
       await page.waitForSelector("#notice:not([hidden])", patience);
-      assert.match(await text("#notice"), /This is not a GGUF file.*Choose a file that ends in \.gguf/s);
+      assert.match(
+        await text("#notice"),
+        /This is not a GGUF file.*Choose a file that ends in \.gguf/s,
+      );
       await shoot("error");
       await page.click("#dismiss");
       const cut = join(folder, "cut.gguf");
@@ -129,10 +168,15 @@ for (const which of browsers) {
       await page.waitForSelector("#notice:not([hidden])", patience);
       assert.match(await text("#notice"), /ends before its content.*fetch the file again/is);
       await page.click("#open-models");
-      await page.$eval("#url", (input) => { input.value = ""; });
+      await page.$eval("#url", (input) => {
+        input.value = "";
+      });
       await page.type("#url", "/no/such.gguf");
       await page.keyboard.press("Enter");
-      await page.waitForFunction(() => /404/.test(document.querySelector("#notice").textContent), patience);
+      await page.waitForFunction(
+        () => /404/.test(document.querySelector("#notice").textContent),
+        patience,
+      );
       await page.click("#new-chat").catch(() => {}); // disabled when the chat is new already
       await page.type("#input", "What does a cow say?");
       await page.keyboard.press("Enter");
@@ -175,17 +219,32 @@ for (const which of browsers) {
       const reached = new Set();
       for (let i = 0; i < 12; ++i) {
         await page.keyboard.press("Tab");
-        reached.add(await page.evaluate(() => document.activeElement.id || document.activeElement.tagName));
+        reached.add(
+          await page.evaluate(() => document.activeElement.id || document.activeElement.tagName),
+        );
       }
-      for (const id of ["open-models", "input"]) assert.ok(reached.has(id), `${id} not in ${[...reached]}`);
-      const nameless = await page.$$eval("button, input, textarea", (controls) => controls
-        .filter((control) => !control.textContent.trim() && !control.labels?.length && !control.ariaLabel).map(({ id }) => id));
+      for (const id of ["open-models", "input"])
+        assert.ok(reached.has(id), `${id} not in ${[...reached]}`);
+      const nameless = await page.$$eval("button, input, textarea", (controls) =>
+        controls
+          .filter(
+            (control) =>
+              !control.textContent.trim() && !control.labels?.length && !control.ariaLabel,
+          )
+          .map(({ id }) => id),
+      );
       assert.deepEqual(nameless, []);
     });
 
     test("nothing went elsewhere, nothing was left uncaught", () => {
-      assert.deepEqual(requested.filter((url) => !url.startsWith(server.url) && !/^(blob|data):/.test(url)), []);
-      assert.deepEqual(failures.filter((failure) => !failure.includes("404")), []);
+      assert.deepEqual(
+        requested.filter((url) => !url.startsWith(server.url) && !/^(blob|data):/.test(url)),
+        [],
+      );
+      assert.deepEqual(
+        failures.filter((failure) => !failure.includes("404")),
+        [],
+      );
     });
   });
 }

@@ -17,24 +17,50 @@ function find(variable, names) {
   const given = process.env[variable];
   if (given) return existsSync(given) ? given : undefined;
   const folders = (process.env.PATH ?? "").split(delimiter);
-  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find((path) => existsSync(path));
+  return names
+    .flatMap((name) => folders.map((folder) => join(folder, name)))
+    .find((path) => existsSync(path));
 }
 
-const quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-  "--disable-sync", "--no-first-run", "--disable-quic", "--disable-dev-shm-usage"];
+const quiet = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--no-first-run",
+  "--disable-quic",
+  "--disable-dev-shm-usage",
+];
 
 export const browsers = [
-  { name: "chromium", path: find("BITNET_CHROMIUM", ["chromium", "chromium-browser", "google-chrome"]), options: { args: quiet } },
-  { name: "firefox", path: find("BITNET_FIREFOX", ["firefox-esr", "firefox"]), options: { browser: "firefox" } },
-].map((browser) => ({ ...browser, skip: browser.path ? false : `no ${browser.name} on this machine` }));
+  {
+    name: "chromium",
+    path: find("BITNET_CHROMIUM", ["chromium", "chromium-browser", "google-chrome"]),
+    options: { args: quiet },
+  },
+  {
+    name: "firefox",
+    path: find("BITNET_FIREFOX", ["firefox-esr", "firefox"]),
+    options: { browser: "firefox" },
+  },
+].map((browser) => ({
+  ...browser,
+  skip: browser.path ? false : `no ${browser.name} on this machine`,
+}));
 
 /** A browser with a fresh profile under build/, and how to end it. */
 export async function launch({ name, path, options }) {
   const profiles = join(root, "build/tmp");
   mkdirSync(profiles, { recursive: true });
   const userDataDir = mkdtempSync(join(profiles, `${name}-`));
-  const browser = await puppeteer.launch({ headless: true, executablePath: path, userDataDir, protocolTimeout: 240_000,
-    ...options });
+  const browser = await puppeteer.launch({
+    headless: true,
+    executablePath: path,
+    userDataDir,
+    protocolTimeout: 240_000,
+    ...options,
+  });
   return {
     browser,
     async close() {
@@ -51,7 +77,9 @@ export function serveTests(isolation, cases = {}) {
     handle(request, response, headers) {
       const { pathname } = new URL(request.url, "http://localhost");
       if (pathname === "/blank") {
-        response.writeHead(200, { ...headers, "Content-Type": "text/html" }).end("<!doctype html><title>blank</title>");
+        response
+          .writeHead(200, { ...headers, "Content-Type": "text/html" })
+          .end("<!doctype html><title>blank</title>");
       } else if (cases[pathname]) cases[pathname](request, response, headers);
       else return false;
       return true;

@@ -18,7 +18,7 @@ namespace bitnet::test {
 
 /// `few` cases, or `many` when the environment asks for all of it.
 inline std::size_t cases(std::size_t few, std::size_t many) {
-  const char* full = std::getenv("BITNET_TEST_FULL");
+  const char* full = std::getenv("BITNET_FULL");
   return full != nullptr && *full != '\0' ? many : few;
 }
 

@@ -175,6 +175,8 @@ TEST_CASE("numbers outside their limits are named", "[model]") {
               .set("bitnet-b1.58.attention.key_length", std::uint32_t{1024}),
           ErrorCode::LimitExceeded, "heads x head width");
 
+  refused(header().set("bitnet-b1.58.rope.freq_base", 0.5F), ErrorCode::LimitExceeded,
+          "rope.freq_base");
   for (const char* suffix : {"attention.layer_norm_rms_epsilon", "rope.freq_base"}) {
     const std::string key = std::string("bitnet-b1.58.") + suffix;
     for (const float value : {0.0F, -1e-5F, 1e-30F, 1e30F})
