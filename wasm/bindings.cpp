@@ -23,7 +23,9 @@ EMSCRIPTEN_BINDINGS(bitnet) {
   register_type<Ids>("Int32Array");
   register_type<Floats>("Float32Array");
 
-  enum_<KvType>("KvType", enum_value_type::string).value("f32", KvType::kF32).value("f16", KvType::kF16);
+  enum_<KvType>("KvType", enum_value_type::string)
+      .value("f32", KvType::kF32)
+      .value("f16", KvType::kF16);
   enum_<Step::Kind>("StepKind", enum_value_type::string)
       .value("prefill", Step::Kind::kPrefill)
       .value("token", Step::Kind::kToken)
@@ -120,6 +122,7 @@ EMSCRIPTEN_BINDINGS(bitnet) {
   function("selfTest", &run_self_test);
   function("sessionDefaults", +[]() { return SessionOptions{}; });
   function("generateDefaults", +[]() { return GenerateOptions{}; });
-  function("memoryBytes", +[]() { return static_cast<double>(__builtin_wasm_memory_size(0)) * 65536; });
+  function(
+      "memoryBytes", +[]() { return static_cast<double>(__builtin_wasm_memory_size(0)) * 65536; });
   function("hashStart", +[]() { return kHashStart; });
 }

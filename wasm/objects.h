@@ -21,7 +21,8 @@ using emscripten::val;
 template <class T> struct View : val {
   View() : val(val::undefined()) {}
   explicit View(const val& from) : val(from) {}
-  explicit View(std::span<T> values) : val(emscripten::typed_memory_view(values.size(), values.data())) {}
+  explicit View(std::span<T> values)
+      : val(emscripten::typed_memory_view(values.size(), values.data())) {}
 };
 using Bytes8 = View<std::uint8_t>;
 using Ids = View<const TokenId>;
@@ -38,7 +39,9 @@ template <class T> struct Reply {
 };
 
 inline Outcome outcome(const Status& status) {
-  return status ? Outcome{} : Outcome{static_cast<int>(status.error().code()), std::string(status.error().detail())};
+  return status ? Outcome{}
+                : Outcome{static_cast<int>(status.error().code()),
+                          std::string(status.error().detail())};
 }
 template <class T> Reply<T> failure(const Error& error) {
   return {static_cast<int>(error.code()), std::string(error.detail())};
@@ -99,7 +102,8 @@ struct Info {
   std::string name, architecture, isa, tokenizer, chat_template, weight_type;
   bool tokenizer_guessed = false;
   double parameters = 0, ternary_parameters = 0, file_bytes = 0, weight_bytes = 0;
-  std::uint32_t layers = 0, hidden = 0, ffn = 0, heads = 0, kv_heads = 0, head_dim = 0, vocabulary = 0, context = 0;
+  std::uint32_t layers = 0, hidden = 0, ffn = 0, heads = 0, kv_heads = 0, head_dim = 0,
+                vocabulary = 0, context = 0;
   TokenId bos = kNoToken, eos = kNoToken;
 };
 
@@ -114,11 +118,27 @@ public:
     const ModelInfo& from = model_->info();
     const auto text = [](std::string_view view) { return std::string(view); };
     const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
-    return success(Info{text(from.name), text(from.architecture), text(from.isa), text(from.tokenizer),
-                        text(from.chat_template), text(from.weight_type), from.tokenizer_guessed,
-                        number(from.parameters), number(from.ternary_parameters), number(from.file_bytes),
-                        number(from.weight_bytes), from.layers, from.hidden, from.ffn, from.heads, from.kv_heads,
-                        from.head_dim, from.vocabulary, from.context, from.bos, from.eos});
+    return success(Info{text(from.name),
+                        text(from.architecture),
+                        text(from.isa),
+                        text(from.tokenizer),
+                        text(from.chat_template),
+                        text(from.weight_type),
+                        from.tokenizer_guessed,
+                        number(from.parameters),
+                        number(from.ternary_parameters),
+                        number(from.file_bytes),
+                        number(from.weight_bytes),
+                        from.layers,
+                        from.hidden,
+                        from.ffn,
+                        from.heads,
+                        from.kv_heads,
+                        from.head_dim,
+                        from.vocabulary,
+                        from.context,
+                        from.bos,
+                        from.eos});
   }
   Reply<Ids> tokenize(const Block& text, bool add_bos) {
     ids_.clear();
@@ -139,7 +159,8 @@ public:
   }
   Reply<Bytes8> detokenize(const Block& ids, bool render_special) {
     text_.clear();
-    const Status status = model_ ? model_->detokenize(ids.as<TokenId>(), render_special, text_) : kNothingHere;
+    const Status status =
+        model_ ? model_->detokenize(ids.as<TokenId>(), render_special, text_) : kNothingHere;
     return reply(status, Bytes8({reinterpret_cast<std::uint8_t*>(text_.data()), text_.size()}));
   }
   Reply<double> session_bytes(const SessionOptions& options) const {
@@ -161,9 +182,11 @@ struct Wanted {
 class LoaderObject {
 public:
   Outcome begin(double file_size, const std::string& isa, bool float_activations) {
-    if (!(file_size >= 0 && file_size <= 9007199254740991.0)) // 2^53 - 1: what a double holds exactly
+    if (!(file_size >= 0 &&
+          file_size <= 9007199254740991.0)) // 2^53 - 1: what a double holds exactly
       return outcome(Error(ErrorCode::InvalidArgument) << "file size");
-    auto begun = ModelLoader::begin(static_cast<std::uint64_t>(file_size), {isa, float_activations});
+    auto begun =
+        ModelLoader::begin(static_cast<std::uint64_t>(file_size), {isa, float_activations});
     if (!begun)
       return outcome(begun.error());
     loader_.emplace(std::move(*begun));
@@ -207,7 +230,8 @@ public:
     session_.emplace(std::move(*made));
     return {};
   }
-  Outcome start(const Block& ids, GenerateOptions options, const Block& stop_text, const Block& stop_lengths) {
+  Outcome start(const Block& ids, GenerateOptions options, const Block& stop_text,
+                const Block& stop_lengths) {
     if (!session_)
       return outcome(kNothingHere);
     Vec<std::string_view> stop;
@@ -220,8 +244,8 @@ public:
     const Result<Step> step = session_ ? session_->next() : kNothingHere;
     if (!step)
       return failure<JsStep>(step.error());
-    return success(JsStep{step->kind, step->id, std::string(step->text), finish_reason_name(step->finish),
-                          step->prefilled, step->prompt});
+    return success(JsStep{step->kind, step->id, std::string(step->text),
+                          finish_reason_name(step->finish), step->prefilled, step->prompt});
   }
   Outcome evaluate(const Block& ids) {
     return outcome(session_ ? session_->evaluate(ids.as<TokenId>()) : kNothingHere);
@@ -246,7 +270,8 @@ struct JsSelfTest {
   std::uint64_t logits_hash = 0;
 };
 inline Reply<JsSelfTest> run_self_test(const ModelObject& model) {
-  const Result<SelfTestReport> report = model.get() ? self_test(*model.get(), *threads()) : kNothingHere;
+  const Result<SelfTestReport> report =
+      model.get() ? self_test(*model.get(), *threads()) : kNothingHere;
   if (!report)
     return failure<JsSelfTest>(report.error());
   return success(JsSelfTest{report->kernel_cases, report->tokens, report->logits_hash});

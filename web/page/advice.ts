@@ -22,7 +22,11 @@ const nextSteps: Partial<Record<BitNetErrorCode, string>> = {
 };
 
 export function explain(error: unknown): { title: string; advice: string } {
-  if (!(error instanceof BitNetError)) return { title: `Something went wrong: ${String(error)}.`, advice: "Reload the page." };
+  if (!(error instanceof BitNetError))
+    return { title: `Something went wrong: ${String(error)}.`, advice: "Reload the page." };
   const sentence = error.message.charAt(0).toUpperCase() + error.message.slice(1);
-  return { title: `${sentence.replace(/\.$/, "")}.`, advice: nextSteps[error.code] ?? "Try another model." };
+  return {
+    title: `${sentence.replace(/\.$/, "")}.`,
+    advice: nextSteps[error.code] ?? "Try another model.",
+  };
 }

@@ -1,11 +1,32 @@
 // The chat page: one model, one conversation.
-import { BitNet, BitNetError, type ChatMessage, type Generation, type GenerationResult, type Model,
-  type ModelSource } from "../index.js";
-import { addMessage, button, clearLog, get, hideError, megabytes, showDetails, showError, showProgress,
-  showSuggestions } from "./view.js";
+import {
+  BitNet,
+  BitNetError,
+  type ChatMessage,
+  type Generation,
+  type GenerationResult,
+  type Model,
+  type ModelSource,
+} from "../index.js";
+import {
+  addMessage,
+  button,
+  clearLog,
+  get,
+  hideError,
+  megabytes,
+  showDetails,
+  showError,
+  showProgress,
+  showSuggestions,
+} from "./view.js";
 
-const suggestions = ["Tell me a story about a rabbit.", "Tell me a story about a brave mouse.",
-  "What is the opposite of hot?", "What does a cow say?"];
+const suggestions = [
+  "Tell me a story about a rabbit.",
+  "Tell me a story about a brave mouse.",
+  "What is the opposite of hot?",
+  "What does a cow say?",
+];
 /** Above this, two models at once could be too much: the old one goes first. */
 const largeModel = 256e6;
 
@@ -23,7 +44,8 @@ function update(): void {
   button("stop").hidden = generating === undefined;
   button("send").disabled = model === undefined || input.value.trim() === "";
   button("new-chat").disabled = conversation.length === 0;
-  for (const suggestion of get("suggestions").querySelectorAll("button")) suggestion.disabled = model === undefined;
+  for (const suggestion of get("suggestions").querySelectorAll("button"))
+    suggestion.disabled = model === undefined;
 }
 
 async function memoryText(of: Model): Promise<string> {
@@ -78,7 +100,9 @@ async function load(source: ModelSource | undefined, name: string): Promise<void
 /** A model without a known chat template goes on writing the text instead. */
 function answer(of: Model, text: string, signal: AbortSignal): Generation {
   const chats = !["none", "unknown", ""].includes(of.info.chatTemplate);
-  return chats ? of.chat(conversation, { signal }) : of.generate(text, { signal, temperature: 0.7, topP: 0.95, topK: 40 });
+  return chats
+    ? of.chat(conversation, { signal })
+    : of.generate(text, { signal, temperature: 0.7, topP: 0.95, topK: 40 });
 }
 
 const endings: Partial<Record<GenerationResult["finishReason"], string>> = {
@@ -99,7 +123,8 @@ async function send(text: string): Promise<void> {
   const shown = addMessage("assistant", "");
   const generation = answer(using, text, mine.signal);
   let told = "";
-  const speed = () => `${generation.stats.tokens} tokens, ${generation.stats.tokensPerSecond.toFixed(0)} per second`;
+  const speed = () =>
+    `${generation.stats.tokens} tokens, ${generation.stats.tokensPerSecond.toFixed(0)} per second`;
   try {
     for await (const piece of generation) {
       told += piece;
@@ -108,21 +133,24 @@ async function send(text: string): Promise<void> {
     }
     shown.end(speed() + (endings[(await generation.result).finishReason] ?? ""));
   } catch (error) {
-    const stopped = error instanceof BitNetError && (error.code === "Aborted" || error.code === "Disposed");
+    const stopped =
+      error instanceof BitNetError && (error.code === "Aborted" || error.code === "Disposed");
     if (told === "" && !stopped) {
       shown.remove();
       conversation.pop(); // unanswered: the next try must not hold it twice
     } else shown.end(`${speed()}, stopped`);
     if (!stopped) showError(error);
   }
-  if (conversation.at(-1)?.content === text && told !== "") conversation.push({ role: "assistant", content: told });
+  if (conversation.at(-1)?.content === text && told !== "")
+    conversation.push({ role: "assistant", content: told });
   generating = undefined;
   update();
   if (model !== using) return;
   const memory = await using.memory().catch(() => undefined); // another model may have come meanwhile
   const { promptTokens, tokens } = generation.stats;
   if (memory) {
-    status.textContent = `${megabytes(memory.wasmBytes)} of memory, ` +
+    status.textContent =
+      `${megabytes(memory.wasmBytes)} of memory, ` +
       `${promptTokens + tokens} of ${using.info.sessionContext} tokens used`;
   }
 }
@@ -143,7 +171,10 @@ function listen(): void {
     event.preventDefault();
     void send(input.value);
   });
-  input.addEventListener("input", () => { fitInput(); update(); });
+  input.addEventListener("input", () => {
+    fitInput();
+    update();
+  });
   input.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
@@ -152,7 +183,10 @@ function listen(): void {
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !models.open) generating?.abort();
   });
-  button("stop").addEventListener("click", () => { generating?.abort(); input.focus(); });
+  button("stop").addEventListener("click", () => {
+    generating?.abort();
+    input.focus();
+  });
   button("new-chat").addEventListener("click", newChat);
   button("cancel-load").addEventListener("click", () => loading?.abort());
   button("dismiss").addEventListener("click", hideError);

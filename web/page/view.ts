@@ -9,7 +9,11 @@ export function get<T extends HTMLElement = HTMLElement>(id: string): T {
 }
 export const button = (id: string) => get<HTMLButtonElement>(id);
 
-function make<K extends keyof HTMLElementTagNameMap>(tag: K, className: string, text = ""): HTMLElementTagNameMap[K] {
+function make<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  className: string,
+  text = "",
+): HTMLElementTagNameMap[K] {
   const element = document.createElement(tag);
   element.className = className;
   element.textContent = text;
@@ -17,7 +21,9 @@ function make<K extends keyof HTMLElementTagNameMap>(tag: K, className: string, 
 }
 
 export const megabytes = (bytes: number) =>
-  bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+  bytes >= 1e9
+    ? `${(bytes / 1e9).toFixed(2)} GB`
+    : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 
 const scroller = document.querySelector("main")!;
 
@@ -44,11 +50,12 @@ export function addMessage(role: "user" | "assistant", text: string): Answer {
   get("log").setAttribute("aria-busy", String(role === "assistant")); // read out once it is whole
   return {
     append: (piece) => keepAtEnd(() => body.append(piece)),
-    end: (meta) => keepAtEnd(() => {
-      message.classList.remove("pending");
-      message.append(make("span", "meta", meta));
-      get("log").setAttribute("aria-busy", "false");
-    }),
+    end: (meta) =>
+      keepAtEnd(() => {
+        message.classList.remove("pending");
+        message.append(make("span", "meta", meta));
+        get("log").setAttribute("aria-busy", "false");
+      }),
     remove: () => message.remove(),
   };
 }
@@ -59,12 +66,14 @@ export function clearLog(): void {
 }
 
 export function showSuggestions(texts: string[], choose: (text: string) => void): void {
-  get("suggestions").replaceChildren(...texts.map((text) => {
-    const suggestion = make("button", "quiet", text);
-    suggestion.type = "button";
-    suggestion.addEventListener("click", () => choose(text));
-    return suggestion;
-  }));
+  get("suggestions").replaceChildren(
+    ...texts.map((text) => {
+      const suggestion = make("button", "quiet", text);
+      suggestion.type = "button";
+      suggestion.addEventListener("click", () => choose(text));
+      return suggestion;
+    }),
+  );
 }
 
 export function showError(error: unknown): void {
@@ -89,14 +98,25 @@ export function showProgress(name: string, progress?: Progress): void {
 }
 
 export function showDetails(info: ModelInfo | undefined, memory: string): void {
-  const rows: [string, string][] = info === undefined ? [["Loaded", "none"]] : [
-    ["Name", info.name || "unnamed"],
-    ["Size", `${(info.parameters / 1e6).toFixed(1)} million parameters, ${megabytes(info.fileBytes)} as ${info.weightType}`],
-    ["Context", `${info.sessionContext} tokens`],
-    ["Memory", memory],
-    ["Runs on", `${info.threads} ${info.threads === 1 ? "thread" : "threads"}, ${info.isa} (${info.flavour})`],
-    ...(info.hint === "" ? [] : [["Faster if", info.hint] as [string, string]]),
-  ];
-  get("details").replaceChildren(...rows.flatMap(([name, value]) => [make("dt", "", name), make("dd", "", value)]));
+  const rows: [string, string][] =
+    info === undefined
+      ? [["Loaded", "none"]]
+      : [
+          ["Name", info.name || "unnamed"],
+          [
+            "Size",
+            `${(info.parameters / 1e6).toFixed(1)} million parameters, ${megabytes(info.fileBytes)} as ${info.weightType}`,
+          ],
+          ["Context", `${info.sessionContext} tokens`],
+          ["Memory", memory],
+          [
+            "Runs on",
+            `${info.threads} ${info.threads === 1 ? "thread" : "threads"}, ${info.isa} (${info.flavour})`,
+          ],
+          ...(info.hint === "" ? [] : [["Faster if", info.hint] as [string, string]]),
+        ];
+  get("details").replaceChildren(
+    ...rows.flatMap(([name, value]) => [make("dt", "", name), make("dd", "", value)]),
+  );
   get("model-name").textContent = info === undefined ? "Model" : info.name || "Model";
 }

@@ -37,19 +37,27 @@ async function run(options: LoadOptions, onClient: (client: Client) => void): Pr
   let retries = 2;
   for (;;) {
     const flavour = list.shift()!;
-    const wanted = options.threads ?? Math.max(2, Math.min(mostThreadsByDefault, found.hardwareThreads));
+    const wanted =
+      options.threads ?? Math.max(2, Math.min(mostThreadsByDefault, found.hardwareThreads));
     const client = new Client();
     onClient(client);
     await client.hello(startTimeout); // a worker that does not start is no flavour's fault
     try {
-      const request = client.request("start", { flavour, threads: flavour.endsWith("-mt") ? wanted : 1 });
-      const { threads } = await client.within(startTimeout, `${flavour} did not start`, client.whileAlive(request.result));
+      const request = client.request("start", {
+        flavour,
+        threads: flavour.endsWith("-mt") ? wanted : 1,
+      });
+      const { threads } = await client.within(
+        startTimeout,
+        `${flavour} did not start`,
+        client.whileAlive(request.result),
+      );
       return { client, flavour, threads, hint: hints.join("; ") };
     } catch (thrown) {
       const error = asBitNetError(thrown, "WorkerFailed");
       await client.end(error);
       if (error.code === "Aborted" || error.code === "Disposed") throw error;
-      // Firefox 153 now and then never returns from a worker's `new Worker`, which is how threads start: 1 start in 200.
+      // Firefox 153 now and then never returns from a worker's `new Worker`, which is how threads start: about 1 start in 100.
       if (client.stuck && retries-- > 0) {
         list.unshift(flavour);
         continue;
@@ -57,7 +65,9 @@ async function run(options: LoadOptions, onClient: (client: Client) => void): Pr
       // Wrong results are the SIMD level's fault, everything else the threads' where there are any.
       const [simd, kind] = flavour.split("-");
       const same = (other: Flavour) =>
-        error.code === "SelfTestFailed" ? other.startsWith(`${simd}-`) : kind === "mt" && other.endsWith("-mt");
+        error.code === "SelfTestFailed"
+          ? other.startsWith(`${simd}-`)
+          : kind === "mt" && other.endsWith("-mt");
       list = list.filter((other) => !same(other));
       if (list.length === 0) throw error;
       hints.push(`${flavour} was not used: ${error.message}`);
@@ -73,10 +83,12 @@ async function open<T>(options: LoadOptions, use: (running: Running) => Promise<
   const abort = () => void client?.end(aborted());
   signal?.addEventListener("abort", abort);
   try {
-    return await use(await run(options, (started) => {
-      client = started;
-      if (signal?.aborted) abort(); // between two workers
-    }));
+    return await use(
+      await run(options, (started) => {
+        client = started;
+        if (signal?.aborted) abort(); // between two workers
+      }),
+    );
   } catch (error) {
     await client?.end(asBitNetError(error, "WorkerFailed"));
     throw signal?.aborted ? aborted() : error;
@@ -101,10 +113,13 @@ export const BitNet = {
   },
 
   /** Known answers: every kernel against scalar, and the built-in model's stored tokens and logits. */
-  async selfTest(given?: Pick<LoadOptions, "flavour" | "threads" | "signal" | "startTimeout">): Promise<SelfTestResult> {
+  async selfTest(
+    given?: Pick<LoadOptions, "flavour" | "threads" | "signal" | "startTimeout">,
+  ): Promise<SelfTestResult> {
     const { options, settings } = readLoadOptions(given);
     return open(options, async ({ client, flavour, threads }) => {
-      const { isa } = await client.request("load", { source: readSource(builtinModel()), settings }).result;
+      const { isa } = await client.request("load", { source: readSource(builtinModel()), settings })
+        .result;
       const report = await client.request("selfTest", {}).result;
       await client.end(new BitNetError("Disposed"));
       return { flavour, threads, isa, ...report };

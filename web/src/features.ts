@@ -19,12 +19,18 @@ export interface Features {
 
 const header = [0, 97, 115, 109, 1, 0, 0, 0];
 // (func (result v128) (i8x16.popcnt (i8x16.splat (i32.const 0))))
-const simdModule = [1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
+const simdModule = [
+  1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+];
 // (func (export "a") (result i32) lane 0 of (i32x4.relaxed_dot_i8x16_i7x16_add_s splat(2) splat(3) splat(5)))
-const relaxedModule = [1, 5, 1, 96, 0, 1, 127, 3, 2, 1, 0, 7, 5, 1, 1, 97, 0, 0, 10, 22, 1, 20, 0, 65, 2, 253, 15, 65, 3,
-  253, 15, 65, 5, 253, 17, 253, 147, 2, 253, 27, 0, 11];
+const relaxedModule = [
+  1, 5, 1, 96, 0, 1, 127, 3, 2, 1, 0, 7, 5, 1, 1, 97, 0, 0, 10, 22, 1, 20, 0, 65, 2, 253, 15, 65, 3,
+  253, 15, 65, 5, 253, 17, 253, 147, 2, 253, 27, 0, 11,
+];
 // (memory 1 1 shared) (func (drop (i32.atomic.load (i32.const 0))))
-const threadsModule = [1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 5, 4, 1, 3, 1, 1, 10, 11, 1, 9, 0, 65, 0, 254, 16, 2, 0, 26, 11];
+const threadsModule = [
+  1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 5, 4, 1, 3, 1, 1, 10, 11, 1, 9, 0, 65, 0, 254, 16, 2, 0, 26, 11,
+];
 
 const bytes = (module: number[]) => new Uint8Array([...header, ...module]);
 
@@ -44,7 +50,10 @@ export function relaxedDot(): "right" | "wrong" | "blocked" {
 
 function sharedMemory(): boolean {
   try {
-    return new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer instanceof SharedArrayBuffer;
+    return (
+      new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer instanceof
+      SharedArrayBuffer
+    );
   } catch {
     return false;
   }
@@ -58,17 +67,23 @@ export function features(): Features {
   const isBun = "Bun" in globalThis; // its pthread workers never start (Bun 1.4)
   const isolated = globalThis.crossOriginIsolated !== false; // undefined outside browsers, which have no such rule
   const threads = !isBun && isolated && validates(threadsModule) && sharedMemory();
-  const flavours = allFlavours.filter((flavour) =>
-    simd && (relaxedSimd || flavour.startsWith("simd")) && (threads || flavour.endsWith("st")));
+  const flavours = allFlavours.filter(
+    (flavour) =>
+      simd && (relaxedSimd || flavour.startsWith("simd")) && (threads || flavour.endsWith("st")),
+  );
 
   const hints: string[] = [];
   if (!simd) hints.push("this engine has no WebAssembly SIMD, which this package needs");
-  else if (dot === "blocked") hints.push("the page's Content-Security-Policy must allow 'wasm-unsafe-eval' in script-src");
-  else if (dot === "wrong") hints.push("this engine's relaxed SIMD computes wrong results and is not used");
+  else if (dot === "blocked")
+    hints.push("the page's Content-Security-Policy must allow 'wasm-unsafe-eval' in script-src");
+  else if (dot === "wrong")
+    hints.push("this engine's relaxed SIMD computes wrong results and is not used");
   else if (dot === "missing") hints.push("this engine has no relaxed SIMD");
   if (!isolated) {
-    hints.push("the page is not cross-origin isolated: serve it with Cross-Origin-Opener-Policy: same-origin and " +
-      "Cross-Origin-Embedder-Policy: require-corp for threads");
+    hints.push(
+      "the page is not cross-origin isolated: serve it with Cross-Origin-Opener-Policy: same-origin and " +
+        "Cross-Origin-Embedder-Policy: require-corp for threads",
+    );
   } else if (!threads) hints.push("this engine has no WebAssembly threads");
   const hardwareThreads = globalThis.navigator?.hardwareConcurrency ?? 1;
   return { simd, relaxedSimd, threads, hardwareThreads, flavours, hint: hints.join("; ") };

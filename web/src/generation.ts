@@ -6,8 +6,15 @@ import type { Finished, GenerateSettings, Piece, Prompt } from "./worker/protoco
 
 export class Generation implements AsyncGenerator<string, GenerationResult, undefined> {
   /** The numbers so far. */
-  stats: GenerationStats = { promptTokens: 0, prefilled: 0, cachedTokens: 0, tokens: 0, tokensPerSecond: 0,
-    prefillTokensPerSecond: 0, seed: 0n };
+  stats: GenerationStats = {
+    promptTokens: 0,
+    prefilled: 0,
+    cachedTokens: 0,
+    tokens: 0,
+    tokensPerSecond: 0,
+    prefillTokensPerSecond: 0,
+    seed: 0n,
+  };
   /** Settles when the generation ends, read or not; rejects as the iteration does. */
   readonly result: Promise<GenerationResult>;
 
@@ -21,18 +28,28 @@ export class Generation implements AsyncGenerator<string, GenerationResult, unde
   private constructor(run: (generation: Generation) => Promise<GenerationResult>) {
     this.result = run(this);
     this.result.then(
-      (value) => { this.#settled = { value }; this.#wake(); },
-      (error: unknown) => { this.#settled = { error }; this.#wake(); }, // also: nobody needs to await `result`
+      (value) => {
+        this.#settled = { value };
+        this.#wake();
+      },
+      (error: unknown) => {
+        this.#settled = { error };
+        this.#wake();
+      }, // also: nobody needs to await `result`
     );
   }
 
   /** @internal `make` may throw: that too is told by the iteration. */
-  static start(client: Client, make: () => { prompt: Prompt; settings: GenerateSettings;
-    signal: AbortSignal | undefined }): Generation {
+  static start(
+    client: Client,
+    make: () => { prompt: Prompt; settings: GenerateSettings; signal: AbortSignal | undefined },
+  ): Generation {
     return new Generation(async (generation) => {
       const { prompt, settings, signal } = make();
       if (signal?.aborted) throw new BitNetError("Aborted");
-      const call = client.request("generate", { prompt, settings }, (piece) => generation.#take(piece));
+      const call = client.request("generate", { prompt, settings }, (piece) =>
+        generation.#take(piece),
+      );
       const abort = () => client.abort(call.id);
       generation.#abort = abort;
       signal?.addEventListener("abort", abort);
@@ -53,7 +70,10 @@ export class Generation implements AsyncGenerator<string, GenerationResult, unde
     while (this.#unread === "" && this.#settled === undefined) {
       await new Promise<void>((wake) => {
         const others = this.#wake; // two next() at once both wake
-        this.#wake = () => { others(); wake(); };
+        this.#wake = () => {
+          others();
+          wake();
+        };
       });
     }
     if (this.#left) return { done: true, value: await this.result };

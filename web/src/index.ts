@@ -4,6 +4,15 @@ export type { Features, Flavour } from "./features.js";
 export { Generation } from "./generation.js";
 export { chatDefaults, Model } from "./model.js";
 export type {
-  ChatMessage, FinishReason, GenerateOptions, GenerationResult, GenerationStats, LoadOptions, MemoryReport, ModelInfo,
-  ModelSource, Progress, SelfTestResult,
+  ChatMessage,
+  FinishReason,
+  GenerateOptions,
+  GenerationResult,
+  GenerationStats,
+  LoadOptions,
+  MemoryReport,
+  ModelInfo,
+  ModelSource,
+  Progress,
+  SelfTestResult,
 } from "./types.js";

@@ -6,7 +6,12 @@ import type { ChatMessage, GenerateOptions, MemoryReport, ModelInfo } from "./ty
 import type { Client } from "./worker/client.js";
 
 /** Sampling that chats well. generate() keeps core's defaults: greedy, so that it repeats exactly. */
-export const chatDefaults = { temperature: 0.7, topP: 0.95, topK: 40, repetitionPenalty: 1.05 } as const;
+export const chatDefaults = {
+  temperature: 0.7,
+  topP: 0.95,
+  topK: 40,
+  repetitionPenalty: 1.05,
+} as const;
 
 const randomSeed = () => crypto.getRandomValues(new BigUint64Array(1))[0]!;
 
@@ -50,8 +55,10 @@ export class Model {
   }
 
   /** Text of ids. `special`: control tokens show too. */
-  async detokenize(ids: readonly number[] | Int32Array, { special = false }: { special?: boolean } = {}):
-  Promise<string> {
+  async detokenize(
+    ids: readonly number[] | Int32Array,
+    { special = false }: { special?: boolean } = {},
+  ): Promise<string> {
     const prompt = readPrompt(ids);
     if (!("ids" in prompt)) throw new BitNetError("InvalidOption", "detokenize takes token ids");
     return this.#client.request("detokenize", { ids: prompt.ids, special }).result;

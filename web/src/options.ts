@@ -8,38 +8,69 @@ import type { GenerateSettings, LoadSettings, Prompt, Source } from "./worker/pr
 
 type Check = (value: unknown) => boolean;
 const number: Check = (value) => typeof value === "number" && Number.isFinite(value);
-const count: Check = (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0xffffffff;
+const count: Check = (value) =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0xffffffff;
 const boolean: Check = (value) => typeof value === "boolean";
 const string: Check = (value) => typeof value === "string";
-const oneOf = (...values: readonly unknown[]): Check => (value) => values.includes(value);
+const oneOf =
+  (...values: readonly unknown[]): Check =>
+  (value) =>
+    values.includes(value);
 const seed: Check = (value) =>
-  typeof value === "bigint" ? value >= 0n && value < 1n << 64n : Number.isSafeInteger(value) && (value as number) >= 0;
+  typeof value === "bigint"
+    ? value >= 0n && value < 1n << 64n
+    : Number.isSafeInteger(value) && (value as number) >= 0;
 const strings: Check = (value) => string(value) || (Array.isArray(value) && value.every(string));
 const signal: Check = (value) => value instanceof AbortSignal;
 const callback: Check = (value) => typeof value === "function";
 const positive: Check = (value) => count(value) && value !== 0;
 
 const loadChecks: Record<keyof LoadOptions, Check> = {
-  onProgress: callback, signal, threads: positive, flavour: oneOf(...allFlavours), isa: string,
-  floatActivations: boolean, context: count, kvType: oneOf("f32", "f16"), batch: count, startTimeout: positive,
+  onProgress: callback,
+  signal,
+  threads: positive,
+  flavour: oneOf(...allFlavours),
+  isa: string,
+  floatActivations: boolean,
+  context: count,
+  kvType: oneOf("f32", "f16"),
+  batch: count,
+  startTimeout: positive,
 };
 const generateChecks: Record<keyof GenerateOptions, Check> = {
-  maxTokens: count, temperature: number, topK: count, topP: number, minP: number, repetitionPenalty: number,
-  repetitionWindow: count, seed, stop: strings, ignoreEnd: boolean, logitsHash: boolean, signal,
+  maxTokens: count,
+  temperature: number,
+  topK: count,
+  topP: number,
+  minP: number,
+  repetitionPenalty: number,
+  repetitionWindow: count,
+  seed,
+  stop: strings,
+  ignoreEnd: boolean,
+  logitsHash: boolean,
+  signal,
 };
 
 function read<T extends object>(given: unknown, checks: Record<keyof T, Check>): T {
   if (given === undefined) return {} as T;
-  if (typeof given !== "object" || given === null) throw new BitNetError("InvalidOption", "options must be an object");
+  if (typeof given !== "object" || given === null)
+    throw new BitNetError("InvalidOption", "options must be an object");
   const result = Object.create(null) as Record<string, unknown>;
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(checks, name)) {
-      throw new BitNetError("UnknownOption", `${name} (there are ${Object.keys(checks).join(", ")})`);
+      throw new BitNetError(
+        "UnknownOption",
+        `${name} (there are ${Object.keys(checks).join(", ")})`,
+      );
     }
     const value = (given as Record<string, unknown>)[name];
     if (value === undefined) continue;
     if (!checks[name as keyof T](value)) {
-      throw new BitNetError("InvalidOption", `${name}: ${typeof value === "object" ? "an object" : String(value)}`);
+      throw new BitNetError(
+        "InvalidOption",
+        `${name}: ${typeof value === "object" ? "an object" : String(value)}`,
+      );
     }
     result[name] = value;
   }
@@ -52,12 +83,19 @@ export function readLoadOptions(given: unknown): { options: LoadOptions; setting
   return { options, settings: { isa, floatActivations, context, kvType, batch } as LoadSettings };
 }
 
-export function readGenerateOptions(given: unknown, defaults: GenerateOptions):
-{ settings: GenerateSettings; signal: AbortSignal | undefined } {
+export function readGenerateOptions(
+  given: unknown,
+  defaults: GenerateOptions,
+): { settings: GenerateSettings; signal: AbortSignal | undefined } {
   const options = { ...defaults, ...read<GenerateOptions>(given, generateChecks) };
   const { maxTokens, ignoreEnd, stop = [], logitsHash = false, signal, seed, ...sampler } = options;
-  const settings = { sampler: { ...sampler, seed: seed === undefined ? undefined : BigInt(seed) }, maxTokens, ignoreEnd,
-    stop: typeof stop === "string" ? [stop] : [...stop], logitsHash } as GenerateSettings;
+  const settings = {
+    sampler: { ...sampler, seed: seed === undefined ? undefined : BigInt(seed) },
+    maxTokens,
+    ignoreEnd,
+    stop: typeof stop === "string" ? [stop] : [...stop],
+    logitsHash,
+  } as GenerateSettings;
   return { settings, signal };
 }
 
@@ -69,7 +107,10 @@ export function readSource(given: ModelSource): Source {
   if (isBytes(given)) return { kind: "bytes", bytes: new Uint8Array(given as ArrayBuffer) };
   if (given instanceof URL) return { kind: "url", url: given.href };
   if (typeof given === "string") return { kind: "url", url: absolute(given) };
-  throw new BitNetError("InvalidOption", "a model is a URL, a Blob or File, an ArrayBuffer or a Uint8Array");
+  throw new BitNetError(
+    "InvalidOption",
+    "a model is a URL, a Blob or File, an ArrayBuffer or a Uint8Array",
+  );
 }
 
 /** Against the page's address; outside browsers, what is no URL is a path. */
@@ -78,7 +119,8 @@ function absolute(address: string): string {
     const isUrl = /^[a-z][a-z0-9+.-]+:/i.test(address); // two letters: C:\ is a path
     const path = builtin("node:path");
     const url = builtin("node:url");
-    if (!isUrl && path && url && globalThis.document === undefined) return url.pathToFileURL(path.resolve(address)).href;
+    if (!isUrl && path && url && globalThis.document === undefined)
+      return url.pathToFileURL(path.resolve(address)).href;
     return new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href).href;
   } catch {
     throw new BitNetError("InvalidOption", `not a URL: ${address}`);
@@ -87,7 +129,10 @@ function absolute(address: string): string {
 
 export function readPrompt(given: unknown): Prompt {
   if (typeof given === "string") return { text: given };
-  const ids = Array.isArray(given) || given instanceof Int32Array ? Array.from(given as ArrayLike<unknown>) : [undefined];
+  const ids =
+    Array.isArray(given) || given instanceof Int32Array
+      ? Array.from(given as ArrayLike<unknown>)
+      : [undefined];
   if (!ids.every((id) => Number.isInteger(id) && Math.abs(id as number) < 2 ** 31)) {
     throw new BitNetError("InvalidOption", "a prompt is a string or a list of token ids");
   }
@@ -96,14 +141,17 @@ export function readPrompt(given: unknown): Prompt {
 
 export function readMessages(given: unknown): Prompt {
   const list: unknown = typeof given === "string" ? [{ role: "user", content: given }] : given;
-  if (!Array.isArray(list)) throw new BitNetError("InvalidOption", "a chat is a list of messages or a string");
+  if (!Array.isArray(list))
+    throw new BitNetError("InvalidOption", "a chat is a list of messages or a string");
   const messages = list.map((message: unknown) => {
     const { role, content } = (message ?? {}) as Partial<ChatMessage>;
     if (!oneOf("system", "user", "assistant")(role) || !string(content)) {
-      throw new BitNetError("InvalidOption", 'a message is {role: "system", "user" or "assistant", content: text}');
+      throw new BitNetError(
+        "InvalidOption",
+        'a message is {role: "system", "user" or "assistant", content: text}',
+      );
     }
     return { role, content } as ChatMessage;
   });
   return { messages };
 }
-

@@ -14,4 +14,5 @@ export function builtin<N extends keyof Builtins>(name: N): Builtins[N] | undefi
 }
 
 /** Node has no web workers of its own; Deno and Bun do. */
-export const isNode = builtin("node:worker_threads") !== undefined && !("Deno" in globalThis) && !("Bun" in globalThis);
+export const isNode =
+  builtin("node:worker_threads") !== undefined && !("Deno" in globalThis) && !("Bun" in globalThis);

@@ -3,7 +3,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BitNet, golden, refuses } from "./support.mjs";
 
-const runs = [["simd-st", 1], ["relaxed-st", 1], ["simd-mt", 2], ["relaxed-mt", 2], ["relaxed-mt", 3]];
+const runs = [
+  ["simd-st", 1],
+  ["relaxed-st", 1],
+  ["simd-mt", 2],
+  ["relaxed-mt", 2],
+  ["relaxed-mt", 3],
+];
 const hashes = new Set();
 const { flavours: available } = BitNet.features();
 
@@ -33,7 +39,10 @@ test("float activations give another answer, the same in every flavour", async (
   const seen = new Set();
   for (const flavour of ["simd-st", "relaxed-st"].filter((name) => available.includes(name))) {
     const model = await BitNet.load(undefined, { flavour, floatActivations: true });
-    seen.add((await model.generate(golden.prompt_ids, { maxTokens: 10, logitsHash: true }).result).logitsHash);
+    seen.add(
+      (await model.generate(golden.prompt_ids, { maxTokens: 10, logitsHash: true }).result)
+        .logitsHash,
+    );
     await model.dispose();
   }
   assert.equal(seen.size, 1);
@@ -42,12 +51,22 @@ test("float activations give another answer, the same in every flavour", async (
 test("scalar kernels by name", async () => {
   const model = await BitNet.load(undefined, { flavour: "simd-st", isa: "scalar" });
   assert.equal(model.info.isa, "scalar");
-  const { logitsHash } = await model.generate(golden.prompt_ids, { maxTokens: 200, ignoreEnd: true, logitsHash: true }).result;
+  const { logitsHash } = await model.generate(golden.prompt_ids, {
+    maxTokens: 200,
+    ignoreEnd: true,
+    logitsHash: true,
+  }).result;
   assert.ok(hashes.has(logitsHash));
   await model.dispose();
 });
 
-test("a flavour that is not there is refused", { skip: available.length === 4 && "this engine has all" }, async () => {
-  const missing = ["relaxed-mt", "simd-mt", "relaxed-st"].find((name) => !available.includes(name));
-  await refuses(BitNet.load(undefined, { flavour: missing }), "NotSupported");
-});
+test(
+  "a flavour that is not there is refused",
+  { skip: available.length === 4 && "this engine has all" },
+  async () => {
+    const missing = ["relaxed-mt", "simd-mt", "relaxed-st"].find(
+      (name) => !available.includes(name),
+    );
+    await refuses(BitNet.load(undefined, { flavour: missing }), "NotSupported");
+  },
+);

@@ -5,7 +5,9 @@ import { chatDefaults } from "../dist/index.js";
 import { golden, load, refuses } from "./support.mjs";
 
 let model;
-before(async () => { model = await load(); });
+before(async () => {
+  model = await load();
+});
 after(() => model?.dispose());
 
 test("info says what is loaded", () => {
@@ -50,15 +52,20 @@ test("chat samples with a fresh seed, and repeats with the same one", async () =
 test("a conversation's next turn is evaluated from where it differs", async () => {
   const messages = [{ role: "user", content: "Tell me a story about a bear." }];
   const { text } = await model.chat(messages, { seed: 1, maxTokens: 20 }).result;
-  messages.push({ role: "assistant", content: text }, { role: "user", content: "What does a cow say?" });
+  messages.push(
+    { role: "assistant", content: text },
+    { role: "user", content: "What does a cow say?" },
+  );
   const { cachedTokens, promptTokens } = await model.chat(messages, { maxTokens: 5 }).result;
   assert.ok(cachedTokens > 10 && cachedTokens < promptTokens, `${cachedTokens} of ${promptTokens}`);
 });
 
 test("a string is a chat of one message", async () => {
   const options = { temperature: 0, maxTokens: 10 };
-  assert.equal(await model.chat("Hello", options).text(),
-    await model.chat([{ role: "user", content: "Hello" }], options).text());
+  assert.equal(
+    await model.chat("Hello", options).text(),
+    await model.chat([{ role: "user", content: "Hello" }], options).text(),
+  );
 });
 
 test("stop strings end the text before themselves", async () => {
@@ -87,11 +94,20 @@ test("a prompt of ids is the same as its text", async () => {
 });
 
 test("tokenizer cases of the reference", async () => {
-  for (const { text, ids } of golden.tokenizer_cases) assert.deepEqual([...await model.tokenize(text)], ids, text);
+  for (const { text, ids } of golden.tokenizer_cases)
+    assert.deepEqual([...(await model.tokenize(text))], ids, text);
 });
 
 test("text of any kind survives the way in and out", async () => {
-  for (const text of ["", "a\0b", "🐰 rabbit", "日本語", "\ud83d", "x\ude00y", "a".repeat(100_000)]) {
+  for (const text of [
+    "",
+    "a\0b",
+    "🐰 rabbit",
+    "日本語",
+    "\ud83d",
+    "x\ude00y",
+    "a".repeat(100_000),
+  ]) {
     assert.equal(await model.detokenize(await model.tokenize(text)), text.toWellFormed());
   }
   const result = await model.generate("lone \ud83d\0", { maxTokens: 3 }).result;
@@ -112,21 +128,43 @@ test("options are checked by name, type and range", async () => {
   await refuses(text({ temprature: 1 }), "UnknownOption", /temprature.*temperature/);
   await refuses(text({ __proto__: null, constructor: 1 }), "UnknownOption", /constructor/);
   await refuses(text(JSON.parse('{"__proto__": {"maxTokens": 1}}')), "UnknownOption", /__proto__/);
-  for (const bad of [{ temperature: NaN }, { temperature: "1" }, { maxTokens: -1 }, { maxTokens: 1.5 }, { topK: 2 ** 40 },
-    { seed: -1 }, { seed: 1n << 64n }, { stop: 5 }, { stop: [5] }, { signal: {} }, { ignoreEnd: 1 }]) {
+  for (const bad of [
+    { temperature: NaN },
+    { temperature: "1" },
+    { maxTokens: -1 },
+    { maxTokens: 1.5 },
+    { topK: 2 ** 40 },
+    { seed: -1 },
+    { seed: 1n << 64n },
+    { stop: 5 },
+    { stop: [5] },
+    { signal: {} },
+    { ignoreEnd: 1 },
+  ]) {
     await refuses(text(bad), "InvalidOption", new RegExp(Object.keys(bad)[0]));
   }
   for (const bad of [5, "x", null]) await refuses(text(bad), "InvalidOption");
-  for (const bad of [{ temperature: -1 }, { temperature: 1000 }, { topP: 0 }, { minP: 1 }, { repetitionPenalty: 0 },
-    { stop: "" }, { stop: Array(17).fill("x") }, { stop: "x".repeat(257) }]) {
+  for (const bad of [
+    { temperature: -1 },
+    { temperature: 1000 },
+    { topP: 0 },
+    { minP: 1 },
+    { repetitionPenalty: 0 },
+    { stop: "" },
+    { stop: Array(17).fill("x") },
+    { stop: "x".repeat(257) },
+  ]) {
     await refuses(text(bad), "InvalidArgument");
   }
   assert.equal(Object.prototype.maxTokens, undefined);
   for (const bad of [5, {}, [{ role: "user" }], [{ role: "robot", content: "x" }], [null]]) {
     await refuses(model.chat(bad).text(), "InvalidOption");
   }
-  for (const bad of [undefined, null, {}, ["a"], [1.5]]) await refuses(model.generate(bad).text(), "InvalidOption");
-  assert.ok((await text({ maxTokens: undefined, temperature: 0.5, seed: 3n, stop: "." })).length > 0);
+  for (const bad of [undefined, null, {}, ["a"], [1.5]])
+    await refuses(model.generate(bad).text(), "InvalidOption");
+  assert.ok(
+    (await text({ maxTokens: undefined, temperature: 0.5, seed: 3n, stop: "." })).length > 0,
+  );
 });
 
 test("memory is told, and does not grow by generating", async () => {
@@ -134,5 +172,7 @@ test("memory is told, and does not grow by generating", async () => {
   for (let i = 0; i < 20; ++i) await model.generate("Once", { maxTokens: 5 }).text();
   const after = await model.memory();
   assert.deepEqual(after, before);
-  assert.ok(before.weightBytes > 1e6 && before.wasmBytes > before.weightBytes + before.sessionBytes);
+  assert.ok(
+    before.weightBytes > 1e6 && before.wasmBytes > before.weightBytes + before.sessionBytes,
+  );
 });

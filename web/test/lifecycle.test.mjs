@@ -12,13 +12,19 @@ test("abort at many moments: Aborted at once, and the model goes on working", as
   const whole = await model.generate("Once upon a time", { maxTokens: 12 }).text();
   for (let i = 0; i < 40; ++i) {
     const controller = new AbortController();
-    const generation = model.generate("Once upon a time", { ...endless, signal: controller.signal });
+    const generation = model.generate("Once upon a time", {
+      ...endless,
+      signal: controller.signal,
+    });
     if (i % 4 === 0) controller.abort();
     else setTimeout(() => controller.abort(), i / 2);
-    const reading = (async () => { for await (const piece of generation) void piece; })();
+    const reading = (async () => {
+      for await (const piece of generation) void piece;
+    })();
     await refuses(reading, "Aborted");
     await refuses(generation.result, "Aborted");
-    if (i % 8 === 0) assert.equal(await model.generate("Once upon a time", { maxTokens: 12 }).text(), whole);
+    if (i % 8 === 0)
+      assert.equal(await model.generate("Once upon a time", { maxTokens: 12 }).text(), whole);
   }
   await refuses(model.generate("Once", { signal: AbortSignal.abort() }).text(), "Aborted");
   await model.dispose();
@@ -40,19 +46,30 @@ test("abort while loading, at many moments", async () => {
     const controller = new AbortController();
     const loading = load({ signal: controller.signal });
     setTimeout(() => controller.abort(), delay);
-    await loading.then((model) => model.dispose(), (error) => assert.equal(error.code, "Aborted", error.stack));
+    await loading.then(
+      (model) => model.dispose(),
+      (error) => assert.equal(error.code, "Aborted", error.stack),
+    );
   }
   await refuses(load({ signal: AbortSignal.abort() }), "Aborted");
   // From within the progress callback: certainly before the end.
   const controller = new AbortController();
-  await refuses(load({ signal: controller.signal, onProgress: () => controller.abort() }), "Aborted");
+  await refuses(
+    load({ signal: controller.signal, onProgress: () => controller.abort() }),
+    "Aborted",
+  );
 });
 
 test("dispose while generating: Disposed, for everything under way and everything later", async () => {
   const model = await load();
   const one = model.generate("Once", endless);
   const two = model.generate("Once", endless);
-  const settled = Promise.allSettled([one.text(), two.text(), model.tokenize("x"), one.next().then(() => one.text())]);
+  const settled = Promise.allSettled([
+    one.text(),
+    two.text(),
+    model.tokenize("x"),
+    one.next().then(() => one.text()),
+  ]);
   await one.next();
   await model.dispose();
   for (const { reason } of (await settled).filter(({ status }) => status === "rejected")) {
@@ -68,7 +85,8 @@ test("dispose while generating: Disposed, for everything under way and everythin
 test("calls are served in their order, and never mix", async () => {
   const model = await load();
   const alone = [];
-  for (const prompt of ["The dog", "One day", "A fish"]) alone.push(await model.generate(prompt, { maxTokens: 20 }).text());
+  for (const prompt of ["The dog", "One day", "A fish"])
+    alone.push(await model.generate(prompt, { maxTokens: 20 }).text());
   const order = [];
   const together = ["The dog", "One day", "A fish"].map(async (prompt) => {
     const text = await model.generate(prompt, { maxTokens: 20 }).text();
@@ -109,7 +127,14 @@ test("a reader that leaves ends its generation; one that pauses loses nothing", 
 });
 
 test("a progress callback that throws fails its load with that", async () => {
-  await assert.rejects(load({ onProgress: () => { throw new RangeError("mine"); } }), RangeError);
+  await assert.rejects(
+    load({
+      onProgress: () => {
+        throw new RangeError("mine");
+      },
+    }),
+    RangeError,
+  );
 });
 
 test("load and dispose many times", async () => {
@@ -122,8 +147,14 @@ test("load and dispose many times", async () => {
 
 test("load options are checked", async () => {
   await refuses(load({ thread: 2 }), "UnknownOption", /thread /);
-  for (const bad of [{ threads: 0 }, { threads: 1.5 }, { flavour: "fast" }, { kvType: "q8" }, { onProgress: 1 },
-    { context: -1 }]) {
+  for (const bad of [
+    { threads: 0 },
+    { threads: 1.5 },
+    { flavour: "fast" },
+    { kvType: "q8" },
+    { onProgress: 1 },
+    { context: -1 },
+  ]) {
     await refuses(load(bad), "InvalidOption");
   }
   await refuses(load({ isa: "avx2" }), "UnknownIsa");
@@ -138,7 +169,10 @@ test("a process that forgets to dispose still ends, and one that waits is not cu
   const code = `import { BitNet } from ${JSON.stringify(new URL("../dist/index.js", import.meta.url).href)};
     const model = await BitNet.load(undefined, { threads: 1 });
     console.log((await model.generate("Once", { maxTokens: 5 }).text()).length > 0);`;
-  const output = execFileSync(process.execPath, ["--input-type=module", "-e", code], { timeout: 60_000, encoding: "utf8" });
+  const output = execFileSync(process.execPath, ["--input-type=module", "-e", code], {
+    timeout: 60_000,
+    encoding: "utf8",
+  });
   assert.equal(output, "true\n");
 });
 

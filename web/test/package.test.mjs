@@ -8,41 +8,67 @@ import { generate } from "../tools/generate-errors.mjs";
 
 const web = resolve(import.meta.dirname, "..");
 const read = (...path) => readFileSync(join(web, ...path), "utf8");
-const files = (folder, end) => readdirSync(join(web, folder), { recursive: true }).filter((name) => name.endsWith(end));
+const files = (folder, end) =>
+  readdirSync(join(web, folder), { recursive: true }).filter((name) => name.endsWith(end));
 
 test("src/generated/errors.ts is what errors.def says", () => {
   assert.equal(read("src/generated/errors.ts"), generate());
 });
 
 const built = ["simd-st", "relaxed-st", "simd-mt", "relaxed-mt"]
-  .map((flavour) => join(web, `../build/wasm/wasm-${flavour}/bitnet.d.ts`)).filter((path) => existsSync(path));
-test("src/generated/module.d.ts is what the bindings say", { skip: built.length === 0 && "no wasm build here" }, () => {
-  for (const path of built) assert.equal(read("src/generated/module.d.ts"), readFileSync(path, "utf8"), path);
-});
+  .map((flavour) => join(web, `../build/wasm/wasm-${flavour}/bitnet.d.ts`))
+  .filter((path) => existsSync(path));
+test(
+  "src/generated/module.d.ts is what the bindings say",
+  { skip: built.length === 0 && "no wasm build here" },
+  () => {
+    for (const path of built)
+      assert.equal(read("src/generated/module.d.ts"), readFileSync(path, "utf8"), path);
+  },
+);
 
 test("no runtime dependency, no install script, no import from outside", () => {
   const description = JSON.parse(read("package.json"));
   assert.equal(description.dependencies, undefined);
-  for (const script of ["preinstall", "install", "postinstall", "prepare"]) assert.equal(description.scripts[script], undefined);
+  for (const script of ["preinstall", "install", "postinstall", "prepare"])
+    assert.equal(description.scripts[script], undefined);
   for (const name of files("dist", ".js")) {
     const code = read("dist", name);
-    for (const [, from] of code.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)) assert.match(from, /^\.\.?\//, `${name}: ${from}`);
+    for (const [, from] of code.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g))
+      assert.match(from, /^\.\.?\//, `${name}: ${from}`);
     assert.doesNotMatch(code, /\beval\(|new Function\(|createObjectURL|https?:\/\//, name);
   }
 });
 
 test("the lock file pins exact versions and no address to fetch from", () => {
   const { devDependencies } = JSON.parse(read("package.json"));
-  for (const [name, version] of Object.entries(devDependencies)) assert.match(version, /^\d+\.\d+\.\d+$/, name);
-  for (const entry of Object.values(JSON.parse(read("package-lock.json")).packages)) assert.equal(entry.resolved, undefined);
+  for (const [name, version] of Object.entries(devDependencies))
+    assert.match(version, /^\d+\.\d+\.\d+$/, name);
+  for (const entry of Object.values(JSON.parse(read("package-lock.json")).packages))
+    assert.equal(entry.resolved, undefined);
 });
 
 test("publint finds nothing, and the package holds what its exports name", () => {
-  execFileSync(process.execPath, [join(web, "node_modules/publint/src/cli.js"), "--strict"], { cwd: web, stdio: "pipe" });
-  const [{ files: packed }] = JSON.parse(execFileSync("npm", ["pack", "--dry-run", "--json"], { cwd: web, encoding: "utf8",
-    stdio: ["ignore", "pipe", "ignore"] }));
+  execFileSync(process.execPath, [join(web, "node_modules/publint/src/cli.js"), "--strict"], {
+    cwd: web,
+    stdio: "pipe",
+  });
+  const [{ files: packed }] = JSON.parse(
+    execFileSync("npm", ["pack", "--dry-run", "--json"], {
+      cwd: web,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }),
+  );
   const names = packed.map(({ path }) => path);
-  for (const name of ["dist/index.js", "dist/index.d.ts", "dist/worker/worker.js", "dist/bitnet-tiny-stories.gguf",
-    "dist/wasm/bitnet-relaxed-mt.wasm", "package.json"]) assert.ok(names.includes(name), name);
+  for (const name of [
+    "dist/index.js",
+    "dist/index.d.ts",
+    "dist/worker/worker.js",
+    "dist/bitnet-tiny-stories.gguf",
+    "dist/wasm/bitnet-relaxed-mt.wasm",
+    "package.json",
+  ])
+    assert.ok(names.includes(name), name);
   assert.ok(names.every((name) => !name.startsWith("dist/page/")));
 });

@@ -9,7 +9,9 @@ export { BitNet, BitNetError };
 export const modelUrl = new URL("../dist/bitnet-tiny-stories.gguf", import.meta.url);
 export const modelPath = fileURLToPath(modelUrl);
 export const modelBytes = readFileSync(modelUrl);
-export const golden = JSON.parse(readFileSync(new URL("../../models/golden.json", import.meta.url), "utf8"));
+export const golden = JSON.parse(
+  readFileSync(new URL("../../models/golden.json", import.meta.url), "utf8"),
+);
 
 /** assert.rejects for a BitNetError of that code. */
 export const refuses = (promise, code, pattern = /./) =>
@@ -32,9 +34,10 @@ export async function hostileServer(cases) {
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   return {
     url: (name) => `http://127.0.0.1:${server.address().port}/${name}`,
-    close: () => new Promise((done) => {
-      server.close(done);
-      server.closeAllConnections();
-    }),
+    close: () =>
+      new Promise((done) => {
+        server.close(done);
+        server.closeAllConnections();
+      }),
   };
 }

@@ -16,9 +16,14 @@ const { values } = parseArgs({
   },
 });
 
-const tsc = resolve(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
+const tsc = resolve(
+  dirname(createRequire(import.meta.url).resolve("typescript/package.json")),
+  "bin/tsc",
+);
 function compile(project) {
-  const { status } = spawnSync(process.execPath, [tsc, "-p", resolve(web, project)], { stdio: "inherit" });
+  const { status } = spawnSync(process.execPath, [tsc, "-p", resolve(web, project)], {
+    stdio: "inherit",
+  });
   if (status !== 0) process.exit(1); // tsc has said why
 }
 
@@ -31,20 +36,29 @@ function copy(from, to, change) {
 }
 
 // Emscripten's glue imports Node's modules where it runs in Node; a bundler for the browser must leave those alone.
-const hideFromBundlers = (code) => code.replaceAll(/import\("node:/g, 'import(/*webpackIgnore:true*//*@vite-ignore*/"node:');
+const hideFromBundlers = (code) =>
+  code.replaceAll(/import\("node:/g, 'import(/*webpackIgnore:true*//*@vite-ignore*/"node:');
 
 rmSync(dist, { recursive: true, force: true });
 compile(".");
 for (const flavour of ["simd-st", "simd-mt", "relaxed-st", "relaxed-mt"]) {
   const stem = `bitnet-${flavour}`;
-  copy(resolve(values.wasm, `wasm-${flavour}`, `${stem}.mjs`), resolve(dist, "wasm", `${stem}.mjs`), hideFromBundlers);
-  copy(resolve(values.wasm, `wasm-${flavour}`, `${stem}.wasm`), resolve(dist, "wasm", `${stem}.wasm`));
+  copy(
+    resolve(values.wasm, `wasm-${flavour}`, `${stem}.mjs`),
+    resolve(dist, "wasm", `${stem}.mjs`),
+    hideFromBundlers,
+  );
+  copy(
+    resolve(values.wasm, `wasm-${flavour}`, `${stem}.wasm`),
+    resolve(dist, "wasm", `${stem}.wasm`),
+  );
 }
 copy(resolve(web, "src/generated/module.d.ts"), resolve(dist, "generated/module.d.ts"));
 copy(resolve(web, "../LICENSE"), resolve(dist, "LICENSE"));
 copy(values.model, resolve(dist, "bitnet-tiny-stories.gguf"));
 compile("page");
-for (const name of ["index.html", "page.css", "icon.svg"]) copy(resolve(web, "page", name), resolve(dist, "page", name));
+for (const name of ["index.html", "page.css", "icon.svg"])
+  copy(resolve(web, "page", name), resolve(dist, "page", name));
 
 if (missing.length > 0) {
   console.error(`build: not there, and so not in dist:\n  ${missing.join("\n  ")}`);

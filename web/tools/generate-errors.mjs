@@ -5,7 +5,9 @@ const table = new URL("../../core/include/bitnet/errors.def", import.meta.url);
 const output = new URL("../src/generated/errors.ts", import.meta.url);
 
 export function generate(text = readFileSync(table, "utf8")) {
-  const rows = [...text.matchAll(/^BITNET_ERROR\((\d+), (\w+), "([^"]*)"\)/gm)].filter((row) => row[1] !== "0");
+  const rows = [...text.matchAll(/^BITNET_ERROR\((\d+), (\w+), "([^"]*)"\)/gm)].filter(
+    (row) => row[1] !== "0",
+  );
   if (rows.length === 0) throw new Error("errors.def: no rows");
   return `// Generated from core/include/bitnet/errors.def by tools/generate-errors.mjs. Do not edit.
 
@@ -23,7 +25,9 @@ if (process.argv[1] === import.meta.filename) {
   const fresh = generate();
   if (!process.argv.includes("--check")) writeFileSync(output, fresh);
   else if (readFileSync(output, "utf8") !== fresh) {
-    console.error("src/generated/errors.ts is not what errors.def says: run node tools/generate-errors.mjs");
+    console.error(
+      "src/generated/errors.ts is not what errors.def says: run node tools/generate-errors.mjs",
+    );
     process.exitCode = 1;
   }
 }

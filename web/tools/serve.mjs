@@ -19,7 +19,8 @@ const types = {
 };
 
 const security = {
-  "Content-Security-Policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; " +
+  "Content-Security-Policy":
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; " +
     "style-src 'self'; img-src 'self' data:; connect-src * blob:; base-uri 'none'; form-action 'none'; " +
     "frame-ancestors 'none'",
   "X-Content-Type-Options": "nosniff",
@@ -42,15 +43,20 @@ function parseRange(header, size) {
 async function answer(root, headers, request, response) {
   const { pathname } = new URL(request.url, "http://localhost");
   if (pathname === "/") return response.writeHead(302, { ...headers, Location: "/page/" }).end();
-  const path = resolve(root, `.${decodeURIComponent(pathname)}${pathname.endsWith("/") ? "index.html" : ""}`);
+  const path = resolve(
+    root,
+    `.${decodeURIComponent(pathname)}${pathname.endsWith("/") ? "index.html" : ""}`,
+  );
   const status = path.startsWith(root + sep) ? await stat(path).catch(() => undefined) : undefined;
   if (!status?.isFile()) {
     return response.writeHead(404, { ...headers, "Content-Type": "text/plain" }).end("not found\n");
   }
-  if (request.method !== "GET" && request.method !== "HEAD") return response.writeHead(405, headers).end();
+  if (request.method !== "GET" && request.method !== "HEAD")
+    return response.writeHead(405, headers).end();
   const { size } = status;
   const range = parseRange(request.headers.range, size);
-  if (range === null) return response.writeHead(416, { ...headers, "Content-Range": `bytes */${size}` }).end();
+  if (range === null)
+    return response.writeHead(416, { ...headers, "Content-Range": `bytes */${size}` }).end();
   const { start, end } = range ?? { start: 0, end: size - 1 };
   response.writeHead(range ? 206 : 200, {
     ...headers,
@@ -65,9 +71,18 @@ async function answer(root, headers, request, response) {
 }
 
 /** `handle(request, response, headers)` answers first and returns true when it did. Port 0: any free one. */
-export async function serve({ root = resolve(import.meta.dirname, "../dist"), port = 0, host = "127.0.0.1",
-  isolation = true, handle = () => false } = {}) {
-  const headers = { ...security, "Cross-Origin-Resource-Policy": "same-origin", ...(isolation && isolationHeaders) };
+export async function serve({
+  root = resolve(import.meta.dirname, "../dist"),
+  port = 0,
+  host = "127.0.0.1",
+  isolation = true,
+  handle = () => false,
+} = {}) {
+  const headers = {
+    ...security,
+    "Cross-Origin-Resource-Policy": "same-origin",
+    ...(isolation && isolationHeaders),
+  };
   const server = createServer((request, response) => {
     if (handle(request, response, headers)) return;
     answer(root, headers, request, response).catch(() => response.writeHead(400, headers).end());
@@ -75,10 +90,11 @@ export async function serve({ root = resolve(import.meta.dirname, "../dist"), po
   await new Promise((done, fail) => server.once("error", fail).listen(port, host, done));
   return {
     url: `http://${host === "127.0.0.1" ? "localhost" : host}:${server.address().port}`,
-    close: () => new Promise((done) => {
-      server.close(done);
-      server.closeAllConnections();
-    }),
+    close: () =>
+      new Promise((done) => {
+        server.close(done);
+        server.closeAllConnections();
+      }),
   };
 }
 
@@ -91,6 +107,18 @@ if (process.argv[1] === import.meta.filename) {
       isolation: { type: "boolean", default: true },
     },
   });
-  const { url } = await serve({ port: Number(values.port), host: values.host, isolation: values.isolation });
-  console.log(`${url}/page/`);
+  try {
+    const { url } = await serve({
+      port: Number(values.port),
+      host: values.host,
+      isolation: values.isolation,
+    });
+    console.log(`${url}/page/`);
+  } catch (error) {
+    const busy = error.code === "EADDRINUSE";
+    console.error(
+      busy ? `port ${values.port} is taken: name another with --port N` : `serve: ${error.message}`,
+    );
+    process.exitCode = 1;
+  }
 }

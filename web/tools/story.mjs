@@ -20,13 +20,17 @@ try {
     ...(values.flavour && { flavour: values.flavour }),
   });
   const options = { maxTokens: Number(values.tokens) };
-  const generation = values.chat ? model.chat(values.chat, options) : model.generate(values.prompt, options);
+  const generation = values.chat
+    ? model.chat(values.chat, options)
+    : model.generate(values.prompt, options);
   if (!values.chat) process.stdout.write(values.prompt);
   for await (const piece of generation) process.stdout.write(piece);
   const { tokens, tokensPerSecond, prefillTokensPerSecond, finishReason } = await generation.result;
   const { flavour, threads } = model.info;
-  console.log(`\n\n${tokens} tokens, ${tokensPerSecond.toFixed(1)} per second (prompt ` +
-    `${prefillTokensPerSecond.toFixed(1)}), ended by ${finishReason}; ${flavour}, ${threads} thread(s)`);
+  console.log(
+    `\n\n${tokens} tokens, ${tokensPerSecond.toFixed(1)} per second (prompt ` +
+      `${prefillTokensPerSecond.toFixed(1)}), ended by ${finishReason}; ${flavour}, ${threads} thread(s)`,
+  );
   await model.dispose();
 } catch (error) {
   console.error(`story: ${error.message}`);

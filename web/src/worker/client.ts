@@ -12,7 +12,10 @@ interface Port {
 }
 
 /** The two `new Worker(new URL(...))` are literals, so that bundlers find the worker. */
-function startPort(onMessage: (message: Message) => void, onFailure: (reason: string) => void): Port {
+function startPort(
+  onMessage: (message: Message) => void,
+  onFailure: (reason: string) => void,
+): Port {
   if (isNode) {
     const { Worker: NodeWorker } = builtin("node:worker_threads")!;
     // execArgv: some of Node's flags are for the main script only and would stop a worker
@@ -32,11 +35,17 @@ function startPort(onMessage: (message: Message) => void, onFailure: (reason: st
   worker.onmessageerror = () => onFailure("a message could not be read");
   worker.onerror = (event) => {
     event.preventDefault?.(); // it is reported as an error value, not in the console too
-    const sentence = event.message || "it could not be loaded (is worker.js served, and does the page's " +
-      "Content-Security-Policy allow worker-src 'self'?)";
+    const sentence =
+      event.message ||
+      "it could not be loaded (is worker.js served, and does the page's " +
+        "Content-Security-Policy allow worker-src 'self'?)";
     onFailure(sentence);
   };
-  return { post: (command) => worker.postMessage(command), end: () => worker.terminate(), hold: () => {} };
+  return {
+    post: (command) => worker.postMessage(command),
+    end: () => worker.terminate(),
+    hold: () => {},
+  };
 }
 
 interface Pending {
@@ -79,10 +88,14 @@ export class Client {
 
   /** Settles when the worker has said hello; rejects when it does not within `timeout` milliseconds. */
   async hello(timeout: number): Promise<void> {
-    await this.within(timeout, "it did not start", new Promise<void>((resolve, reject) => {
-      if (this.#ended) return reject(this.#ended);
-      this.#pending.set(helloId, { resolve, reject, onEvent: undefined });
-    }));
+    await this.within(
+      timeout,
+      "it did not start",
+      new Promise<void>((resolve, reject) => {
+        if (this.#ended) return reject(this.#ended);
+        this.#pending.set(helloId, { resolve, reject, onEvent: undefined });
+      }),
+    );
   }
 
   /** The promise, or the worker's end when it stays silent: then `stuck` is true. */
@@ -103,7 +116,9 @@ export class Client {
   /** The promise, or the worker's end when it takes longer than `timeout` milliseconds. */
   async within<T>(timeout: number, what: string, promise: Promise<T>): Promise<T> {
     const timer = setTimeout(
-      () => void this.end(new BitNetError("WorkerFailed", `${what} within ${timeout} ms`)), timeout);
+      () => void this.end(new BitNetError("WorkerFailed", `${what} within ${timeout} ms`)),
+      timeout,
+    );
     try {
       return await promise;
     } finally {
@@ -111,8 +126,11 @@ export class Client {
     }
   }
 
-  request<N extends RequestName>(name: N, request: Requests[N]["request"],
-    onEvent?: (event: Requests[N]["event"]) => void): Call<Requests[N]["result"]> {
+  request<N extends RequestName>(
+    name: N,
+    request: Requests[N]["request"],
+    onEvent?: (event: Requests[N]["event"]) => void,
+  ): Call<Requests[N]["result"]> {
     const id = this.#nextId++;
     const result = new Promise<Requests[N]["result"]>((resolve, reject) => {
       if (this.#ended) return reject(this.#ended);

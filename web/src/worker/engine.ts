@@ -1,7 +1,15 @@
 // The module's objects as this package uses them: replies become values or BitNetErrors, strings and ids go through
 // blocks, views are copied before the next call can move them.
 import { BitNetError } from "../errors.js";
-import type { Block, Loader, MainModule, Model, Session, SessionOptions, Step } from "../generated/module.js";
+import type {
+  Block,
+  Loader,
+  MainModule,
+  Model,
+  Session,
+  SessionOptions,
+  Step,
+} from "../generated/module.js";
 import type { CoreInfo, GenerateSettings, LoadSettings, Prompt } from "./protocol.js";
 
 interface Outcome {
@@ -83,7 +91,10 @@ export class Engine {
   start(ids: Int32Array, settings: GenerateSettings): bigint {
     const options = this.module.generateDefaults();
     Object.assign(options.sampler, defined(settings.sampler));
-    Object.assign(options, defined({ maxTokens: settings.maxTokens, ignoreEnd: settings.ignoreEnd }));
+    Object.assign(
+      options,
+      defined({ maxTokens: settings.maxTokens, ignoreEnd: settings.ignoreEnd }),
+    );
     const prompt = new this.module.Block();
     try {
       this.#write(prompt, ids);
@@ -113,7 +124,10 @@ export class Engine {
 
   #writeList(strings: string[]): void {
     const parts = strings.map((string) => encoder.encode(string));
-    this.#write(this.#list, Uint32Array.from(parts, (part) => part.length));
+    this.#write(
+      this.#list,
+      Uint32Array.from(parts, (part) => part.length),
+    );
     const into = take(this.#text.resize(parts.reduce((sum, part) => sum + part.length, 0)));
     let at = 0;
     for (const part of parts) {
@@ -122,7 +136,10 @@ export class Engine {
     }
   }
 
-  #write(block: Block, { buffer, byteOffset, byteLength }: Uint8Array | Int32Array | Uint32Array): void {
+  #write(
+    block: Block,
+    { buffer, byteOffset, byteLength }: Uint8Array | Int32Array | Uint32Array,
+  ): void {
     take(block.resize(byteLength)).set(new Uint8Array(buffer, byteOffset, byteLength));
   }
 }

@@ -3,7 +3,10 @@ import { BitNetError } from "../errors.js";
 import { relaxedDot, type Flavour } from "../features.js";
 import type { MainModule } from "../generated/module.js";
 
-type Factory = (options: { poolSize?: number; wasmMemory?: WebAssembly.Memory }) => Promise<MainModule>;
+type Factory = (options: {
+  poolSize?: number;
+  wasmMemory?: WebAssembly.Memory;
+}) => Promise<MainModule>;
 
 const flavours: Record<Flavour, () => Promise<{ default: unknown }>> = {
   "simd-st": () => import("../wasm/bitnet-simd-st.mjs"),
@@ -22,23 +25,31 @@ function sharedMemory(): WebAssembly.Memory {
     try {
       return new WebAssembly.Memory({ initial: initialPages, maximum, shared: true });
     } catch (error) {
-      if (maximum <= 4 * initialPages) throw new BitNetError("OutOfMemory", `shared memory: ${String(error)}`);
+      if (maximum <= 4 * initialPages)
+        throw new BitNetError("OutOfMemory", `shared memory: ${String(error)}`);
     }
   }
 }
 
 /** The module, its threads, and the best of its kernels that give the right answers on this engine. */
-export async function makeModule(flavour: Flavour, threads: number):
-Promise<{ module: MainModule; threads: number; isa: string }> {
+export async function makeModule(
+  flavour: Flavour,
+  threads: number,
+): Promise<{ module: MainModule; threads: number; isa: string }> {
   const several = flavour.endsWith("-mt");
   if (flavour.startsWith("relaxed") && relaxedDot() === "wrong") {
     throw new BitNetError("SelfTestFailed", "relaxed dot product");
   }
   const factory = (await flavours[flavour]()).default as Factory;
-  const module = await factory(several ? { poolSize: threads - 1, wasmMemory: sharedMemory() } : {});
+  const module = await factory(
+    several ? { poolSize: threads - 1, wasmMemory: sharedMemory() } : {},
+  );
   const running = several ? module.startThreads(threads) : 1;
   const failures: string[] = [];
-  for (const isa of module.availableIsas().split(" ").filter((name) => name !== "scalar")) {
+  for (const isa of module
+    .availableIsas()
+    .split(" ")
+    .filter((name) => name !== "scalar")) {
     const { code, detail } = module.checkKernels(isa);
     if (code === 0) return { module, threads: running, isa };
     failures.push(String(detail));

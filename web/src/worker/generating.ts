@@ -12,13 +12,15 @@ const turn: () => Promise<void> = (() => {
   const { port1, port2 } = new MessageChannel();
   const waiting: (() => void)[] = [];
   port1.onmessage = () => waiting.shift()?.();
-  return () => new Promise<void>((done) => {
-    waiting.push(done);
-    port2.postMessage(0);
-  });
+  return () =>
+    new Promise<void>((done) => {
+      waiting.push(done);
+      port2.postMessage(0);
+    });
 })();
 
-const perSecond = (count: number, milliseconds: number) => (milliseconds > 0 ? (count * 1000) / milliseconds : 0);
+const perSecond = (count: number, milliseconds: number) =>
+  milliseconds > 0 ? (count * 1000) / milliseconds : 0;
 
 export class Generations {
   readonly #engine: Engine;
@@ -34,21 +36,38 @@ export class Generations {
   }
 
   /** Rejects with Aborted when abort(id) came first. */
-  add(id: number, prompt: Prompt, settings: GenerateSettings, emit: (piece: Piece) => void): Promise<Finished> {
+  add(
+    id: number,
+    prompt: Prompt,
+    settings: GenerateSettings,
+    emit: (piece: Piece) => void,
+  ): Promise<Finished> {
     this.#waiting.add(id);
     const result = this.#last.then(() => this.#run(id, prompt, settings, emit));
     this.#last = result.catch(() => {}).finally(() => this.#waiting.delete(id));
     return result;
   }
 
-  async #run(id: number, prompt: Prompt, settings: GenerateSettings, emit: (piece: Piece) => void): Promise<Finished> {
+  async #run(
+    id: number,
+    prompt: Prompt,
+    settings: GenerateSettings,
+    emit: (piece: Piece) => void,
+  ): Promise<Finished> {
     const engine = this.#engine;
     this.#stopIfAborted(id);
     const ids = engine.tokenize(prompt, true);
     const seed = engine.start(ids, settings);
     const cachedTokens = engine.session.size();
-    const stats: GenerationStats = { promptTokens: ids.length, prefilled: cachedTokens, cachedTokens, tokens: 0,
-      tokensPerSecond: 0, prefillTokensPerSecond: 0, seed };
+    const stats: GenerationStats = {
+      promptTokens: ids.length,
+      prefilled: cachedTokens,
+      cachedTokens,
+      tokens: 0,
+      tokensPerSecond: 0,
+      prefillTokensPerSecond: 0,
+      seed,
+    };
     let hash = engine.module.hashStart();
     const begin = performance.now();
     let first = begin;

@@ -8,8 +8,12 @@ import { openSource, type Reader } from "./readers.js";
 /** Progress is worth a message this often, in milliseconds. */
 const progressEvery = 50;
 
-async function loadFrom(engine: Engine, reader: Reader, settings: LoadSettings,
-  report: (progress: Progress) => void): Promise<CoreInfo> {
+async function loadFrom(
+  engine: Engine,
+  reader: Reader,
+  settings: LoadSettings,
+  report: (progress: Progress) => void,
+): Promise<CoreInfo> {
   const total = reader.size;
   const loader = engine.beginLoad(total, settings);
   let reported = 0;
@@ -34,8 +38,12 @@ async function loadFrom(engine: Engine, reader: Reader, settings: LoadSettings,
   }
 }
 
-export async function load(engine: Engine, source: Source, settings: LoadSettings,
-  report: (progress: Progress) => void): Promise<CoreInfo> {
+export async function load(
+  engine: Engine,
+  source: Source,
+  settings: LoadSettings,
+  report: (progress: Progress) => void,
+): Promise<CoreInfo> {
   let loaded = 0;
   const monotone = (progress: Progress) => {
     loaded = Math.max(loaded, progress.loaded);
@@ -47,7 +55,8 @@ export async function load(engine: Engine, source: Source, settings: LoadSetting
       return await loadFrom(engine, reader, settings, monotone);
     } catch (error) {
       // A server that compressed the file announces too few bytes, and another origin need not say that it did.
-      const again = !whole && reader.doubtful && error instanceof BitNetError && error.code === "Truncated";
+      const again =
+        !whole && reader.doubtful && error instanceof BitNetError && error.code === "Truncated";
       if (!again) throw error;
     } finally {
       await reader.close();

@@ -39,13 +39,25 @@ export interface GenerateSettings {
 
 export interface Requests {
   /** Instantiate a flavour and test its kernels. */
-  start: { request: { flavour: Flavour; threads: number }; result: { threads: number }; event: never };
+  start: {
+    request: { flavour: Flavour; threads: number };
+    result: { threads: number };
+    event: never;
+  };
   load: { request: { source: Source; settings: LoadSettings }; result: CoreInfo; event: Progress };
-  generate: { request: { prompt: Prompt; settings: GenerateSettings }; result: Finished; event: Piece };
+  generate: {
+    request: { prompt: Prompt; settings: GenerateSettings };
+    result: Finished;
+    event: Piece;
+  };
   tokenize: { request: { prompt: Prompt; bos: boolean }; result: Int32Array; event: never };
   detokenize: { request: { ids: Int32Array; special: boolean }; result: string; event: never };
   memory: { request: object; result: { wasmBytes: number; sessionBytes: number }; event: never };
-  selfTest: { request: object; result: { kernelCases: number; tokens: number; logitsHash: string }; event: never };
+  selfTest: {
+    request: object;
+    result: { kernelCases: number; tokens: number; logitsHash: string };
+    event: never;
+  };
 }
 export type RequestName = keyof Requests;
 
@@ -74,4 +86,9 @@ export type Message =
   | { type: "alive" }
   | { type: "event"; id: number; event: Progress | Piece }
   | { type: "result"; id: number; value: unknown }
-  | { type: "failure"; id: number; error: ErrorData; /** the module is broken: end the worker */ fatal?: true };
+  | {
+      type: "failure";
+      id: number;
+      error: ErrorData;
+      /** the module is broken: end the worker */ fatal?: true;
+    };

@@ -18,16 +18,21 @@ export interface Reader {
 const pieceBytes = 4 << 20;
 const cannotRead = (error: unknown) => asBitNetError(error, "Io");
 
-function piecewise(size: number, piece: (offset: number, length: number) => Promise<Uint8Array>,
-  close = async () => {}): Reader {
+function piecewise(
+  size: number,
+  piece: (offset: number, length: number) => Promise<Uint8Array>,
+  close = async () => {},
+): Reader {
   return {
     size,
     close,
     async read(offset, length, sink) {
       for (let at = 0; at < length;) {
-        const part = await piece(offset + at, Math.min(pieceBytes, length - at)).catch((error: unknown) => {
-          throw cannotRead(error);
-        });
+        const part = await piece(offset + at, Math.min(pieceBytes, length - at)).catch(
+          (error: unknown) => {
+            throw cannotRead(error);
+          },
+        );
         if (part.length === 0) throw new BitNetError("Truncated", `at byte ${offset + at}`);
         sink(part, at);
         at += part.length;
@@ -40,13 +45,17 @@ const bytesReader = (bytes: Uint8Array) =>
   piecewise(bytes.length, async (offset, length) => bytes.subarray(offset, offset + length));
 
 const blobReader = (blob: Blob) =>
-  piecewise(blob.size, async (offset, length) =>
-    new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer()));
+  piecewise(
+    blob.size,
+    async (offset, length) =>
+      new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer()),
+  );
 
 async function fileReader(url: URL): Promise<Reader> {
   const fs = builtin("node:fs/promises");
   const path = builtin("node:url")?.fileURLToPath(url);
-  if (fs === undefined || path === undefined) throw new BitNetError("Io", `this engine cannot read ${url.href}`);
+  if (fs === undefined || path === undefined)
+    throw new BitNetError("Io", `this engine cannot read ${url.href}`);
   const file = await fs.open(path).catch((error: unknown) => {
     const missing = (error as { code?: string }).code === "ENOENT";
     throw missing ? new BitNetError("NotFound", path) : cannotRead(error);
@@ -87,7 +96,11 @@ class StreamReader implements Reader {
         const { done, value } = await this.#stream.read().catch((error: unknown) => {
           throw cannotRead(error);
         });
-        if (done) throw new BitNetError("Truncated", `the server sent ${this.#position} bytes and announced ${this.size}`);
+        if (done)
+          throw new BitNetError(
+            "Truncated",
+            `the server sent ${this.#position} bytes and announced ${this.size}`,
+          );
         this.#rest = value;
         continue;
       }
@@ -108,7 +121,12 @@ async function fetchReader(url: string, whole: boolean): Promise<Reader> {
   const response = await fetch(url).catch((error: unknown) => {
     throw new BitNetError("Io", `${url}: ${String(error)}`);
   });
-  if (!response.ok) throw new BitNetError("Http", `${response.status} ${response.statusText} ${url}`, response.status);
+  if (!response.ok)
+    throw new BitNetError(
+      "Http",
+      `${response.status} ${response.statusText} ${url}`,
+      response.status,
+    );
   if (/^text\/html\b/i.test(response.headers.get("content-type") ?? "")) {
     await response.body?.cancel();
     throw new BitNetError("NotGguf", `${url} is a web page`);
@@ -119,9 +137,11 @@ async function fetchReader(url: string, whole: boolean): Promise<Reader> {
   if (!whole && plain && response.body !== null && Number.isSafeInteger(size) && size > 0) {
     return new StreamReader(size, response.body);
   }
-  return blobReader(await response.blob().catch((error: unknown) => {
-    throw cannotRead(error);
-  }));
+  return blobReader(
+    await response.blob().catch((error: unknown) => {
+      throw cannotRead(error);
+    }),
+  );
 }
 
 /** `whole`: fetch everything before reading, because the announced size turned out wrong. */

@@ -19,7 +19,8 @@ let engine: Engine | undefined;
 let generations: Generations | undefined;
 
 function started(): { engine: Engine; generations: Generations } {
-  if (engine === undefined || generations === undefined) throw new Error("the module has not been started");
+  if (engine === undefined || generations === undefined)
+    throw new Error("the module has not been started");
   return { engine, generations };
 }
 
@@ -28,17 +29,21 @@ async function answer(command: Exclude<Command, { name: "abort" }>): Promise<unk
   switch (command.name) {
     case "start": {
       const beat = setInterval(() => post({ type: "alive" }), heartbeat);
-      const { module, threads, isa } = await makeModule(command.flavour, command.threads)
-        .finally(() => clearInterval(beat));
+      const { module, threads, isa } = await makeModule(command.flavour, command.threads).finally(
+        () => clearInterval(beat),
+      );
       engine = new Engine(module, isa);
       generations = new Generations(engine);
       return { threads };
     }
     case "load":
-      return load(started().engine, command.source, command.settings, (event) => post({ type: "event", id, event }));
+      return load(started().engine, command.source, command.settings, (event) =>
+        post({ type: "event", id, event }),
+      );
     case "generate":
-      return started().generations.add(id, command.prompt, command.settings,
-        (event) => post({ type: "event", id, event }));
+      return started().generations.add(id, command.prompt, command.settings, (event) =>
+        post({ type: "event", id, event }),
+      );
     case "tokenize":
       return started().engine.tokenize(command.prompt, command.bos);
     case "detokenize":
