@@ -14,10 +14,9 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 add_compile_options(-ffp-contract=off)
 
 if(EMSCRIPTEN OR CMAKE_SYSTEM_NAME STREQUAL "WASI")
+  # Relaxed SIMD is for two files of core/kernels only: given the flag, the compiler turns plain float comparisons into
+  # relaxed minima, whose results for NaN differ between engines.
   add_compile_options(-fno-exceptions -msimd128)
-  if(BITNET_WASM_RELAXED)
-    add_compile_options(-mrelaxed-simd)
-  endif()
   if(BITNET_THREADS)
     add_compile_options(-pthread)
     add_link_options(-pthread)

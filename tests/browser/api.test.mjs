@@ -90,7 +90,21 @@ for (const which of browsers) {
                 }).result;
                 const { info } = model;
                 await model.dispose();
-                return { test, logitsHash, tokens, info };
+                const batches = [];
+                for (const batch of [undefined, 1]) {
+                  const other = await BitNet.load(undefined, { flavour, threads, batch });
+                  batches.push(
+                    (
+                      await other.generate(ids, {
+                        maxTokens: 60,
+                        ignoreEnd: true,
+                        logitsHash: true,
+                      }).result
+                    ).logitsHash,
+                  );
+                  await other.dispose();
+                }
+                return { test, logitsHash, tokens, info, batches };
               },
               flavour,
               threads,
@@ -100,6 +114,8 @@ for (const which of browsers) {
             assert.equal(run.info.threads, threads);
             assert.equal(run.tokens, 200);
             assert.equal(run.test.logitsHash, run.logitsHash);
+            assert.match(run.batches[0], /^[0-9a-f]{16}$/);
+            assert.equal(run.batches[1], run.batches[0], "token by token");
             if (isolation)
               console.log(`logits ${which.name}-${flavour} ${threads} ${run.logitsHash}`);
             hashes.set(run.logitsHash, `${which.name} ${flavour}`);
@@ -216,6 +232,34 @@ for (const which of browsers) {
             aborted: "Aborted",
           });
         });
+
+        test(
+          "memory that cannot be had",
+          { skip: which.name !== "chromium" && "asked of Chromium only" },
+          async () => {
+            const seen = await page.evaluate(async () => {
+              const { BitNet } = await import("/index.js");
+              const bytes = new Uint8Array(
+                await (await fetch("/bitnet-tiny-stories.gguf")).arrayBuffer(),
+              );
+              const header = new TextDecoder("latin1").decode(bytes.subarray(0, 65536));
+              const type = header.indexOf(".context_length") + ".context_length".length;
+              new DataView(bytes.buffer).setUint32(type + 4, 1 << 20, true);
+              const outcome = async (options) => {
+                try {
+                  const model = await BitNet.load(bytes, options);
+                  const { tokens } = await model.generate("Once", { maxTokens: 3 }).result;
+                  await model.dispose();
+                  return tokens;
+                } catch (error) {
+                  return error.code;
+                }
+              };
+              return [await outcome({ context: 1 << 20 }), await outcome({})];
+            });
+            assert.deepEqual(seen, ["OutOfMemory", 3]);
+          },
+        );
 
         test("a page whose policy forbids WebAssembly or workers gets a typed error, not a hang", async () => {
           for (const path of ["/no-worker", "/no-wasm"]) {

@@ -231,3 +231,16 @@ export function parity(engine, args) {
   const [, name, threads, hash] = /^logits (\S+) (\d+) ([0-9a-f]{16})$/.exec(line);
   return { line, name, threads, hash, ids: ids.split(' ').map(Number) };
 }
+
+/// A prompt of any length: ordinary ids, in no order that repeats soon.
+export const longPrompt = (length) => Array.from({ length }, (_, i) => 260 + ((i * i * 31 + i * 7) % 1500));
+
+/// A copy of a GGUF file whose header promises another context length.
+export function withContext(file, tokens) {
+  const bytes = Buffer.from(file);
+  const key = '.context_length';
+  const type = bytes.indexOf(key) + key.length;
+  assert.ok(type > key.length && bytes.readUInt32LE(type) === 4, 'no context_length of type u32');
+  bytes.writeUInt32LE(tokens, type + 4);
+  return bytes;
+}

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { builtIn, cli, commonTests, golden, ok, parity, root } from '../support/cli.mjs';
+import { builtIn, cli, commonTests, golden, longPrompt, ok, parity, root } from '../support/cli.mjs';
 
 const nodeRunner = join(root, 'scripts/node-wasi-run.mjs');
 const native = { name: 'native', command: [process.env.BITNET_CLI ?? join(root, 'build/native/bitnet')] };
@@ -30,15 +30,25 @@ for (const [runtime, { words, missing }] of Object.entries(runtimes)) {
 
       test(`${runtime}, ${flavour}: the same bits as everywhere`, { skip: reason || (golden ? false : 'no models/golden.json') }, () => {
         const hashes = new Set();
-        for (const args of [[], ['--batch', '1'], ['-m', builtIn], ['--isa', 'scalar']]) {
+        for (const [args, what] of [[[], ''], [['--batch', '1'], '-batch1'], [['-m', builtIn]], [['--isa', 'scalar']]]) {
           const run = parity(engine, args);
-          if (args.length === 0) console.log(run.line);
+          assert.match(run.name, /^wasi-/);
+          // The program cannot know which runtime it is in.
+          if (what !== undefined) console.log(`logits ${runtime.replace(':', '-')}-${run.name.slice(5)}${what} ${run.threads} ${run.hash}`);
           assert.equal(run.threads, '1');
           assert.deepEqual(run.ids, golden.greedy_ids);
           hashes.add(run.hash);
         }
         if (existsSync(native.command[0])) hashes.add(parity(native, []).hash);
         assert.equal(hashes.size, 1, [...hashes].join(' '));
+      });
+
+      test(`${runtime}, ${flavour}: the same bits for a prompt of several batches`, { skip: reason }, () => {
+        const answer = (who, batch) => ok(who, ['run', '--ids', longPrompt(150).join(','), '-n', '20', '--ignore-end', '--print-ids',
+          '--logits-hash', '--batch', batch]).replace(/^logits \S+ \d+ /m, '');
+        const answers = new Set(['1', '7', '64', '512'].map((batch) => answer(engine, batch)));
+        if (existsSync(native.command[0])) answers.add(answer(native, '64'));
+        assert.equal(answers.size, 1, [...answers].join('\n'));
       });
 
       test(`${runtime}, ${flavour}: a file outside the folder shown`, { skip: reason }, () => {

@@ -1,7 +1,7 @@
 // Every flavour computes the same bits. The lines it prints are compared with those of the other engines.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BitNet, golden, refuses } from "./support.mjs";
+import { BitNet, golden, longPrompt, refuses } from "./support.mjs";
 
 const runs = [
   ["simd-st", 1],
@@ -11,6 +11,7 @@ const runs = [
   ["relaxed-mt", 3],
 ];
 const hashes = new Set();
+const batches = new Set(); // "PROMPT-LENGTH HASH"
 const { flavours: available } = BitNet.features();
 
 for (const [flavour, threads] of runs) {
@@ -26,6 +27,22 @@ for (const [flavour, threads] of runs) {
     hashes.add(logitsHash);
     assert.equal(hashes.size, 1, [...hashes].join(" "));
     await model.dispose();
+  });
+  test(`${flavour}, ${threads} thread(s), token by token`, { skip }, async () => {
+    const seen = new Set();
+    for (const batch of [undefined, 1]) {
+      const model = await BitNet.load(undefined, { flavour, threads, batch });
+      const options = { maxTokens: 60, ignoreEnd: true, logitsHash: true };
+      for (const prompt of [golden.prompt_ids, longPrompt(150)]) {
+        const { logitsHash, cachedTokens } = await model.generate(prompt, options).result;
+        assert.equal(cachedTokens, 0);
+        seen.add(`${prompt.length} ${logitsHash}`);
+      }
+      await model.dispose();
+    }
+    assert.equal(seen.size, 2, [...seen].join(", "));
+    for (const one of seen) batches.add(one);
+    assert.equal(batches.size, 2, [...batches].join(", "));
   });
   test(`self-test of ${flavour}, ${threads} thread(s)`, { skip }, async () => {
     const report = await BitNet.selfTest({ flavour, threads });

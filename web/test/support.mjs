@@ -24,6 +24,20 @@ export const refuses = (promise, code, pattern = /./) =>
 
 export const load = (options = {}, source) => BitNet.load(source, { threads: 1, ...options });
 
+/** A prompt of any length: ordinary ids, in no order that repeats soon. */
+export const longPrompt = (length) =>
+  Array.from({ length }, (_, i) => 260 + ((i * i * 31 + i * 7) % 1500));
+
+/** The model's bytes with another context length in their header. */
+export function withContext(tokens) {
+  const bytes = Buffer.from(modelBytes);
+  const key = ".context_length";
+  const type = bytes.indexOf(key) + key.length;
+  assert.ok(type > key.length && bytes.readUInt32LE(type) === 4, "no context_length of type u32");
+  bytes.writeUInt32LE(tokens, type + 4);
+  return new Uint8Array(bytes);
+}
+
 /** Every path is a case; `answer(request, response)` by name. */
 export async function hostileServer(cases) {
   const server = createServer((request, response) => {

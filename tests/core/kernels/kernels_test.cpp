@@ -206,7 +206,7 @@ TEST_CASE("ternary products of every small size", "[kernels]") {
 TEST_CASE("activation quantisation: stored vector, ties, floor", "[kernels]") {
   for (const Kernels* k : all_kernels()) {
     INFO(k->name);
-    // formats.md 3.10
+    // formats.md 3.6
     const auto vector = quantized(*k, {.1F, -.2F, .5F, -1.0F, .25F, .75F, -.33F, 0.0F});
     const std::vector<int> expected{13, -25, 64, -127, 32, 95, -42, 0};
     CHECK(std::vector<int>(vector.values.data(), vector.values.data() + 8) == expected);

@@ -24,7 +24,7 @@ ByteVector from_hex(std::string_view hex, std::size_t zeros = 0) {
   return out;
 }
 
-// The vectors of formats.md 3.10 hold V(e) = ((e*e + e/7) mod 3) - 1.
+// The vectors of formats.md 3.6 hold V(e) = ((e*e + e/7) mod 3) - 1.
 std::uint8_t vector_code(std::size_t e) { return static_cast<std::uint8_t>((e * e + e / 7) % 3); }
 
 const char* const kI2Vector =
