@@ -162,7 +162,7 @@ int cpu(Arguments arguments) {
   Output out;
   Timing timing;
   const auto show = [&out](const bitnet::Step& step) {
-    out.write(step.text);
+    out.say(step.text);
     return out.flush();
   };
   const Status status = generate(*session, prompt.span(), generate_options.get(), show, timing);

@@ -78,7 +78,7 @@ int chat(Arguments arguments) {
     bitnet::FinishReason finish = bitnet::FinishReason::kNone;
     if (status) {
       const auto show = [&](const bitnet::Step& step) {
-        out.write(step.text);
+        out.say(step.text);
         answer += step.text;
         finish = step.finish;
         return out.flush();

@@ -82,7 +82,7 @@ int run(Arguments arguments) {
     if (token && logits_hash) // those that this token was chosen by
       hash = bitnet::hash_logits(session->logits(), hash);
     if (!print_ids)
-      out.write(step.text);
+      out.say(step.text);
     else if (token)
       out.write((timing.tokens_ns.size() > 1 ? " " : "") + std::to_string(step.id));
     return out.flush();

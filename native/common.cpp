@@ -76,11 +76,12 @@ int misuse(const char* command, const std::string& what) {
   return kUsage;
 }
 
-Output::Output() : file_(stdout), name_("standard output") {}
+Output::Output() : file_(stdout), name_("standard output"), terminal_(isatty(STDOUT_FILENO) != 0) {}
 
 Output::Output(const std::string& path) : Output() {
   if (path == "-")
     return;
+  terminal_ = false;
   name_ = path;
   file_ = std::fopen(path.c_str(), "wb");
   if (file_ == nullptr)
@@ -101,6 +102,10 @@ bool Output::write(std::string_view text) {
   if (error_ != 0)
     return false;
   return std::fwrite(text.data(), 1, text.size(), stream(file_)) == text.size() || failed();
+}
+
+bool Output::say(std::string_view text) {
+  return write(terminal_ ? printable(text, "\n\t") : std::string(text));
 }
 
 bool Output::flush() {
@@ -176,11 +181,24 @@ std::string megabytes(std::uint64_t bytes) {
   return decimal(static_cast<double>(bytes) / 1e6, bytes < 100'000'000 ? 1 : 0) + " MB";
 }
 
-std::string printable(std::string_view text) {
-  std::string clean(text);
-  for (char& c : clean)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F)
-      c = '?';
+/// Would a terminal act on the character at the front of `text`? C0 and DEL, and C1 as UTF-8 spells it.
+static bool is_control(std::string_view text) {
+  const auto byte = static_cast<unsigned char>(text[0]);
+  if (byte < 0x20 || byte == 0x7F)
+    return true;
+  return byte == 0xC2 && text.size() > 1 && static_cast<unsigned char>(text[1]) < 0xA0;
+}
+
+std::string printable(std::string_view text, std::string_view allowed) {
+  std::string clean;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (!is_control(text.substr(i)) || allowed.find(text[i]) != std::string_view::npos) {
+      clean += text[i];
+      continue;
+    }
+    clean += '?';
+    i += static_cast<unsigned char>(text[i]) == 0xC2 ? 1 : 0;
+  }
   return clean;
 }
 

@@ -32,6 +32,8 @@ public:
 
   /// False once a write has failed.
   bool write(std::string_view text);
+  /// Text that a model made: on a terminal without the control characters that would steer it.
+  bool say(std::string_view text);
   /// Everything written has left the program.
   bool flush();
   /// The exit status; says on stderr what went wrong, unless it is only that the reader left.
@@ -42,6 +44,7 @@ private:
   void* file_;
   std::string name_;
   int error_ = 0;
+  bool terminal_ = false;
 };
 
 /// One JSON object on one line.
@@ -63,8 +66,8 @@ private:
 std::string decimal(double value, int digits);
 /// "216 MB"
 std::string megabytes(std::uint64_t bytes);
-/// Text of a file's for a terminal: control bytes as '?'.
-std::string printable(std::string_view text);
+/// Text of a file's for a terminal: control characters as '?', but for the `allowed` ones.
+std::string printable(std::string_view text, std::string_view allowed = {});
 double median(std::vector<double> values);
 
 /// -m and how to compute.

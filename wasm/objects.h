@@ -57,6 +57,7 @@ class Block {
 public:
   Reply<Bytes8> resize(std::uint32_t size) {
     if (size > buffer_.size()) {
+      size_ = 0;
       buffer_ = {}; // the old content is not wanted: never hold both
       auto made = Buffer<std::uint8_t>::make(size, "input");
       if (!made)
@@ -93,9 +94,12 @@ inline std::unique_ptr<Parallel>& threads() {
   return pool;
 }
 inline unsigned start_threads(unsigned count) {
-  if (auto pool = make_parallel(count))
-    threads() = std::move(pool);
-  return threads()->threads();
+  static const bool started = [count] { // once: sessions keep a pointer to the pool
+    if (auto pool = make_parallel(count))
+      threads() = std::move(pool);
+    return true;
+  }();
+  return started ? threads()->threads() : 1;
 }
 
 struct Info {

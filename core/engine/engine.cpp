@@ -7,16 +7,11 @@ namespace bitnet {
 
 const char* finish_reason_name(FinishReason reason) noexcept {
   switch (reason) {
-  case FinishReason::kNone:
-    return "none";
-  case FinishReason::kEnd:
-    return "end";
-  case FinishReason::kStop:
-    return "stop";
-  case FinishReason::kLength:
-    return "length";
-  case FinishReason::kContext:
-    return "context";
+  case FinishReason::kNone: return "none";
+  case FinishReason::kEnd: return "end";
+  case FinishReason::kStop: return "stop";
+  case FinishReason::kLength: return "length";
+  case FinishReason::kContext: return "context";
   }
   return "none";
 }
@@ -139,16 +134,19 @@ Step Engine::step(Step::Kind kind, TokenId id) const noexcept {
 }
 
 Result<Step> Engine::next() noexcept {
+  auto step = advance();
+  if (!step) // text or a token may be lost: go on only from a new start
+    phase_ = Phase::kIdle;
+  return step;
+}
+
+Result<Step> Engine::advance() noexcept {
   out_.clear();
   switch (phase_) {
-  case Phase::kIdle:
-    return Error(ErrorCode::InvalidState) << "no generation has been started";
-  case Phase::kPrefill:
-    return prefill_step();
-  case Phase::kDecode:
-    return finish_ == FinishReason::kNone ? decode_step() : end_step();
-  case Phase::kFinished:
-    return step(Step::Kind::kEnd, kNoToken);
+  case Phase::kIdle: return Error(ErrorCode::InvalidState) << "no generation has been started";
+  case Phase::kPrefill: return prefill_step();
+  case Phase::kDecode: return finish_ == FinishReason::kNone ? decode_step() : end_step();
+  case Phase::kFinished: return step(Step::Kind::kEnd, kNoToken);
   }
   return Error(ErrorCode::InvalidState);
 }
@@ -191,7 +189,7 @@ Result<Step> Engine::decode_step() noexcept {
   BITNET_TRY(stopped);
   if (*stopped)
     finish_ = FinishReason::kStop;
-  else if (generated_ == max_tokens_)
+  else if (max_tokens_ != 0 && generated_ >= max_tokens_)
     finish_ = FinishReason::kLength;
   else if (history_.size() == state_.kv.capacity)
     finish_ = FinishReason::kContext;

@@ -44,6 +44,7 @@ private:
 
   Status check_ids(std::span<const TokenId> ids) const noexcept;
   Status extend(std::span<const TokenId> ids, Sink sink, void* context) noexcept;
+  Result<Step> advance() noexcept;
   Result<Step> prefill_step() noexcept;
   Result<Step> decode_step() noexcept;
   Result<Step> end_step() noexcept;

@@ -21,6 +21,13 @@ inline constexpr std::uint32_t kDimensions = 4;
 inline constexpr std::uint64_t kTensorWeights = 1ULL << 40;
 inline constexpr std::uint64_t kAlignment = 1ULL << 16;
 
+/// Packed ternary weights may take this many times the bytes the file has for them, and this much beside (CWE-409: a
+/// small file that unpacks to a large one).
+inline constexpr std::uint64_t kPackedGrowth = 4;
+inline constexpr std::uint64_t kPackedSlack = 16ULL << 20;
+/// Bytes of one token. Real vocabularies stay below 300; each candidate of a merge is hashed as a whole.
+inline constexpr std::uint64_t kTokenBytes = 1024;
+
 /// Model dimensions, far above any published model, small enough that products stay well inside 64 bits.
 inline constexpr std::uint32_t kLayers = 1024;
 inline constexpr std::uint32_t kWidth = 1U << 18; ///< hidden or FFN width

@@ -54,7 +54,7 @@ struct Ternary {
   void product(const Kernels& k, const std::uint8_t* plain, std::size_t columns, bool grouped,
                const Int8Batch& x, float* out) noexcept {
     const std::size_t tiles = round_up(kRows, k.tile_rows) / k.tile_rows;
-    const std::size_t tile_bytes = packed_bytes(k, k.tile_rows, columns);
+    const auto tile_bytes = static_cast<std::size_t>(packed_bytes(k, k.tile_rows, columns));
     for (std::size_t t = 0; t < tiles; ++t) {
       const std::size_t row = t * k.tile_rows;
       pack_tile(k, plain + row * columns, columns,

@@ -5,8 +5,8 @@
 
 namespace bitnet {
 
-std::size_t packed_bytes(const Kernels& kernels, std::size_t rows, std::size_t columns) noexcept {
-  return round_up(rows, kernels.tile_rows) * (round_up(columns, kColumnPad) / 4);
+std::uint64_t packed_bytes(const Kernels& kernels, std::size_t rows, std::size_t columns) noexcept {
+  return std::uint64_t{round_up(rows, kernels.tile_rows)} * (round_up(columns, kColumnPad) / 4);
 }
 
 void pack_tile(const Kernels& kernels, const std::uint8_t* codes, std::size_t codes_stride,

@@ -5,8 +5,8 @@
 
 namespace bitnet {
 
-/// Bytes of a packed matrix; rows and columns are within limits.h, so nothing wraps.
-std::size_t packed_bytes(const Kernels& kernels, std::size_t rows, std::size_t columns) noexcept;
+/// Bytes of a packed matrix: rows and columns within limits.h make up to 2^34, more than a 32-bit size_t holds.
+std::uint64_t packed_bytes(const Kernels& kernels, std::size_t rows, std::size_t columns) noexcept;
 
 /// Pack one tile: `rows` (at most tile_rows) rows of `columns` codes each, `codes_stride` apart. Pads become weight 0.
 void pack_tile(const Kernels& kernels, const std::uint8_t* codes, std::size_t codes_stride,

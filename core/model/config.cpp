@@ -70,7 +70,8 @@ public:
     BITNET_TRY(head_width());
     BITNET_TRY(positive("attention.layer_norm_rms_epsilon", epsilon_));
     BITNET_TRY(positive("rope.freq_base", config_.rope_theta, 10000.0));
-    if (config_.rope_theta < 1.0) // frequencies would grow without bound, and their angles become infinite
+    if (config_.rope_theta <
+        1.0) // frequencies would grow without bound, and their angles become infinite
       return Error(ErrorCode::LimitExceeded) << "rope.freq_base must be at least 1";
     config_.norm_epsilon = static_cast<float>(epsilon_);
     BITNET_TRY(rope_scaling());

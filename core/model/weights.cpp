@@ -4,6 +4,7 @@
 #include "base/checked.h"
 #include "base/half.h"
 #include "base/reader.h"
+#include "gguf/limits.h"
 #include "kernels/pack.h"
 #include "tensor/rows.h"
 
@@ -93,6 +94,8 @@ Result<WeightsLoader> WeightsLoader::make(const Gguf& gguf, const Config& config
   BITNET_TRY(loader.plan(gguf));
   std::sort(loader.slots_.begin(), loader.slots_.end(),
             [](const Slot& a, const Slot& b) { return a.info->offset < b.info->offset; });
+  BITNET_TRY(loader.check_known(gguf));
+  BITNET_TRY(loader.check_memory());
   BITNET_TRY(loader.begin_tensor());
   return loader;
 }
@@ -169,6 +172,41 @@ Status WeightsLoader::add_norm(const Gguf& gguf, std::uint32_t layer, std::strin
                                Buffer<float>& norm, std::uint64_t width) noexcept {
   return add(gguf, LayerName(layer, name, ".weight"), {nullptr, nullptr, &norm, nullptr}, 1, width,
              false, true);
+}
+
+/// A tensor of a layer that the forward pass would not use (a bias, a norm of another architecture) means that the file is
+/// not what its architecture's name says: it would load and talk rubbish.
+Status WeightsLoader::check_known(const Gguf& gguf) const noexcept {
+  constexpr std::string_view kInert =
+      ".attn_rot_embd.weight"; // RoPE frequencies as old converters wrote them
+  std::size_t next = 0;        // both lists are sorted by offset
+  for (const TensorInfo& info : gguf.tensors) {
+    if (next < slots_.size() && slots_[next].info == &info)
+      ++next;
+    else if (info.name.starts_with("blk.") && !info.name.ends_with(kInert))
+      return Error(ErrorCode::UnsupportedArchitecture)
+             << config_->architecture->name << " has no tensor " << info.name;
+  }
+  return {};
+}
+
+/// Padding rows to kColumnPad columns costs nothing for real widths; a file of very narrow ones must not turn a few
+/// bytes into many.
+Status WeightsLoader::check_memory() const noexcept {
+  std::uint64_t packed = 0;
+  std::uint64_t stored = 0;
+  for (const Slot& slot : slots_) {
+    if (slot.matrix == nullptr || !dtype_info(slot.info->type).ternary)
+      continue;
+    const auto rows = static_cast<std::size_t>(slot.info->rows());
+    const auto columns = static_cast<std::size_t>(slot.info->columns());
+    packed += packed_bytes(*kernels_, rows, columns) + std::uint64_t{rows} * sizeof(float);
+    stored += slot.info->bytes;
+  }
+  if (packed > limits::kPackedGrowth * stored + limits::kPackedSlack)
+    return Error(ErrorCode::LimitExceeded)
+           << "packed weights would take " << packed << " bytes, the file has " << stored;
+  return {};
 }
 
 Error WeightsLoader::bad_weights(const char* what) const noexcept {
@@ -275,7 +313,7 @@ Status WeightsLoader::accept() noexcept {
 Status WeightsLoader::accept_ternary(Matrix& matrix) noexcept {
   const std::size_t columns = matrix.columns;
   const std::size_t tile_rows = kernels_->tile_rows;
-  const std::size_t tile_bytes = packed_bytes(*kernels_, tile_rows, columns);
+  const auto tile_bytes = static_cast<std::size_t>(packed_bytes(*kernels_, tile_rows, columns));
   const std::size_t groups = columns / kTernaryGroup;
   const DTypeInfo& type = dtype_info(matrix.type);
   if (codes_.size() < tile_rows * columns) {

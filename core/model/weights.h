@@ -108,6 +108,8 @@ private:
   Status add_norm(const Gguf& gguf, std::uint32_t layer, std::string_view name, Buffer<float>& norm,
                   std::uint64_t width) noexcept;
 
+  Status check_memory() const noexcept;
+  Status check_known(const Gguf& gguf) const noexcept;
   Status begin_tensor() noexcept;
   Status next_piece() noexcept;
   Status accept_ternary(Matrix& matrix) noexcept;

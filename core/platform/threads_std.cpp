@@ -50,9 +50,9 @@ public:
 
   unsigned threads() const noexcept override { return workers_ + 1; }
 
-  // One run at a time, and none from inside a task.
+  // The threads serve one run at a time: another caller, or a task that itself wants to run tasks, gets its own thread.
   void run(std::size_t count, Task task, void* context) noexcept override {
-    if (workers_ == 0 || count < 2) {
+    if (workers_ == 0 || count < 2 || busy_.test_and_set(std::memory_order_acquire)) {
       for (std::size_t i = 0; i < count; ++i)
         task(context, i);
       return;
@@ -71,6 +71,7 @@ public:
     work();
     epoch_.fetch_add(1); // even: closed; who comes now touches nothing
     wait_for_others();
+    busy_.clear(std::memory_order_release);
   }
 
 private:
@@ -142,6 +143,7 @@ private:
   void* context_ = nullptr;
   std::size_t count_ = 0;
   // Apart, because every thread writes them all the time.
+  std::atomic_flag busy_;
   alignas(64) std::atomic<std::size_t> next_ = 0;
   alignas(64) std::atomic<std::uint64_t> epoch_ = 0;
   alignas(64) std::atomic<unsigned> inside_ = 0;

@@ -26,9 +26,9 @@ class HashIndex {
 public:
   static constexpr std::uint32_t kNone = ~0U;
 
-  /// Room for `count` keys (below 2^30) at two thirds full or less.
+  /// Room for `count` keys (below 2^30) at half full or less.
   static Result<HashIndex> make(std::uint64_t count, const char* what) noexcept {
-    auto slots = Buffer<std::uint32_t>::make(std::bit_ceil(count + count / 2 + 1), what);
+    auto slots = Buffer<Slot>::make(std::bit_ceil(2 * count + 1), what);
     if (!slots)
       return slots.error();
     HashIndex index;
@@ -40,9 +40,12 @@ public:
   template <class Equal> std::uint32_t find(std::uint64_t hash, Equal&& equal) const noexcept {
     if (slots_.empty())
       return kNone;
-    for (std::size_t at = start(hash); slots_[at] != 0; at = next(at))
-      if (equal(slots_[at] - 1))
-        return slots_[at] - 1;
+    // insert() has put every key within kMostProbes of its start, so a longer walk cannot find one.
+    std::size_t at = start(hash);
+    for (std::size_t probes = 0; slots_[at].entry != 0 && probes <= kMostProbes;
+         at = next(at), ++probes)
+      if (slots_[at].tag == tag(hash) && equal(slots_[at].entry - 1))
+        return slots_[at].entry - 1;
     return kNone;
   }
 
@@ -50,26 +53,37 @@ public:
   template <class Equal>
   Status insert(std::uint64_t hash, std::uint32_t number, Equal&& equal) noexcept {
     std::size_t at = start(hash);
-    for (std::size_t probes = 0; slots_[at] != 0; at = next(at), ++probes) {
-      if (equal(slots_[at] - 1))
+    for (std::size_t probes = 0; slots_[at].entry != 0; at = next(at), ++probes) {
+      if (slots_[at].tag == tag(hash) && equal(slots_[at].entry - 1))
         return {};
       if (probes == kMostProbes)
         return Error(ErrorCode::LimitExceeded) << "hash collisions in the vocabulary";
     }
-    slots_[at] = number + 1; // 0 is an empty slot
+    slots_[at] = {number + 1, tag(hash)};
     return {};
   }
 
 private:
-  /// At two thirds full, a million honest keys have runs of about two hundred.
-  static constexpr std::size_t kMostProbes = 1024;
+  /// `entry` is the number plus 1, 0 for an empty slot. `tag` is the half of the hash that does not choose the slot: keys
+  /// made to share a slot are told apart without looking at them.
+  struct Slot {
+    std::uint32_t entry;
+    std::uint32_t tag;
+  };
+
+  /// At half full, a million honest keys have runs well below this.
+  static constexpr std::size_t kMostProbes = 256;
+
+  static std::uint32_t tag(std::uint64_t hash) noexcept {
+    return static_cast<std::uint32_t>(hash >> 32);
+  }
 
   std::size_t start(std::uint64_t hash) const noexcept {
     return static_cast<std::size_t>(hash) & (slots_.size() - 1);
   }
   std::size_t next(std::size_t at) const noexcept { return (at + 1) & (slots_.size() - 1); }
 
-  Buffer<std::uint32_t> slots_;
+  Buffer<Slot> slots_;
 };
 
 } // namespace bitnet

@@ -4,6 +4,7 @@
 
 #include "bitnet/memory.hpp"
 #include "bitnet/options.hpp"
+#include "gguf/limits.h"
 #include "gguf/metadata.h"
 #include "text/hash_index.h"
 #include "text/tokenizer.h"
@@ -27,7 +28,11 @@ public:
     v.kinds_ = std::move(*kinds);
     BITNET_TRY(v.ends_.reserve(v.kinds_.size()));
     for (std::size_t i = 0; i < v.kinds_.size(); ++i) {
-      BITNET_TRY(v.arena_.append(texts.next()));
+      const std::string_view spelling = texts.next();
+      if (spelling.size() > limits::kTokenBytes)
+        return Error(ErrorCode::LimitExceeded) << "token " << std::uint64_t{i} << " has "
+                                               << std::uint64_t{spelling.size()} << " bytes";
+      BITNET_TRY(v.arena_.append(spelling));
       BITNET_TRY(
           v.ends_.push(static_cast<std::uint32_t>(v.arena_.size()))); // headers are below 64 MiB
       v.kinds_[i] = TokenKind::kNormal;

@@ -1,16 +1,21 @@
 // BitNet Edge: ternary language models, the same bits on every engine. This header is the manual of the C++ API.
 //
-//   bitnet::MemorySource source(bytes);
-//   auto model = bitnet::Model::load(source);                       // immutable, shared by its sessions
-//   if (!model) return report(model.error());
-//   auto session = bitnet::Session::make(*model, {}, parallel);      // KV cache: one conversation
-//   bitnet::Vec<bitnet::TokenId> prompt;
-//   model->tokenize("Once upon a time", true, prompt);
-//   session->start(prompt.span(), {});
-//   for (;;) {
-//     auto step = session->next();                                  // one token, or one batch of the prompt
-//     if (!step || step->kind == bitnet::Step::Kind::kEnd) break;
-//     print(step->text);                                            // whole UTF-8 characters
+//   bitnet::Status tell(bitnet::Bytes file, bitnet::Parallel& parallel) {
+//     bitnet::MemorySource source(file);
+//     auto model = bitnet::Model::load(source);                       // immutable, shared by its sessions
+//     BITNET_TRY(model);
+//     auto session = bitnet::Session::make(*model, {}, parallel);     // KV cache: one conversation
+//     BITNET_TRY(session);
+//     bitnet::Vec<bitnet::TokenId> prompt;
+//     BITNET_TRY(model->tokenize("Once upon a time", true, prompt));
+//     BITNET_TRY(session->start(prompt.span(), {}));
+//     for (;;) {
+//       auto step = session->next();                                  // one token, or one batch of the prompt
+//       BITNET_TRY(step);
+//       print(step->text);                                            // whole UTF-8 characters
+//       if (step->kind == bitnet::Step::Kind::kEnd)
+//         return {};
+//     }
 //   }
 //
 // Errors are values (types.hpp). Nothing throws, prints, aborts or reads the environment. A Model may be used from
@@ -126,7 +131,8 @@ public:
   /// Tokens in the context.
   std::uint32_t size() const noexcept;
   std::uint32_t capacity() const noexcept;
-  /// Forget all but the first `size` tokens.
+  /// Forget all but the first `size` tokens; ends a generation under way, and logits() are empty until the next
+  /// evaluation.
   void truncate(std::uint32_t size) noexcept;
 
 private:

@@ -122,8 +122,13 @@ public:
     if (values.empty())
       return {};
     if (values.size() > capacity_ - size_) {
+      constexpr std::size_t kMost = std::numeric_limits<std::size_t>::max();
+      if (values.size() > kMost - size_)
+        return Error(ErrorCode::OutOfMemory) << "list";
       const std::size_t need = size_ + values.size();
-      BITNET_TRY(reserve(need < size_ ? std::numeric_limits<std::size_t>::max() : need + need / 2));
+      // Half as much again, so that growing is cheap; when that cannot be had, what is needed.
+      if (need > kMost - need / 2 || !reserve(need + need / 2))
+        BITNET_TRY(reserve(need));
     }
     std::memcpy(static_cast<void*>(data_ + size_), values.data(), values.size() * sizeof(T));
     size_ += values.size();

@@ -81,7 +81,7 @@ struct ModelInfo {
   bool tokenizer_guessed = false; ///< the file did not name its rules
   std::string_view chat_template; ///< "bitnet", "llama3", ...; "none" or "unknown": chat is refused
   std::string_view
-      weight_type; ///< type of the ternary matrices ("I2_S"); of the largest group when mixed
+      weight_type; ///< type of the ternary matrices ("I2_S"); the last one's when mixed
   std::uint64_t parameters = 0;
   std::uint64_t ternary_parameters = 0;
   std::uint64_t file_bytes = 0;

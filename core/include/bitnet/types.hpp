@@ -110,7 +110,8 @@ private:
   Bytes bytes_;
 };
 
-/// Runs independent tasks, perhaps on several threads. Results never depend on how many.
+/// Runs independent tasks, perhaps on several threads. Results never depend on how many. One Parallel may serve several
+/// sessions, also at once and also from inside a task: run() must then still call every task.
 class Parallel {
 public:
   using Task = void (*)(void* context, std::size_t index) noexcept;

@@ -483,7 +483,8 @@ TEST_CASE("logits that are no numbers end in an error, not in a token", "[engine
 
 TEST_CASE("rotary angles beyond all reason do not reach the logits", "[engine]") {
   auto file = tiny_model({.layers = 1, .hidden = 64, .ffn = 128});
-  file.set("bitnet-b1.58.rope.freq_base", 1e-20);
+  file.set("bitnet-b1.58.rope.scaling.type", "linear");
+  file.set("bitnet-b1.58.rope.scaling.factor", 1e-20);
   Rig rig(file.build());
   const auto g = generate(*rig.engine, {1, 2, 3}, wander(1, 5));
   CHECK(g.ids.size() == 5);

@@ -51,8 +51,8 @@ template <class T> bool same_bits(const Shifted<T>& a, const Shifted<T>& b) {
 /// The packed form of `codes` [rows][columns] for one set of kernels.
 inline Shifted<std::uint8_t> packed(const Kernels& k, const std::vector<std::uint8_t>& codes,
                                     std::size_t rows, std::size_t columns, std::size_t shift = 0) {
-  Shifted<std::uint8_t> out(packed_bytes(k, rows, columns), shift);
-  const std::size_t tile_bytes = packed_bytes(k, k.tile_rows, columns);
+  Shifted<std::uint8_t> out(static_cast<std::size_t>(packed_bytes(k, rows, columns)), shift);
+  const auto tile_bytes = static_cast<std::size_t>(packed_bytes(k, k.tile_rows, columns));
   for (std::size_t row = 0; row < rows; row += k.tile_rows)
     pack_tile(k, codes.data() + row * columns, columns, std::min(k.tile_rows, rows - row), columns,
               out.data() + row / k.tile_rows * tile_bytes);

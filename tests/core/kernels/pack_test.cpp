@@ -106,3 +106,8 @@ TEST_CASE("the float reference: close to double, the same bits from every packin
     }
   }
 }
+
+TEST_CASE("the size of the largest matrix within the limits fits, on 32 bits too", "[kernels]") {
+  for (const Kernels* k : all_kernels())
+    CHECK(packed_bytes(*k, 1U << 18, 1U << 18) == 1ULL << 34);
+}

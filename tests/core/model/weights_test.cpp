@@ -360,14 +360,34 @@ TEST_CASE("rotary divisors must be positive", "[model]") {
   }
 }
 
-TEST_CASE("tensors may stand in any order, and others beside them are ignored", "[model]") {
+TEST_CASE("tensors may stand in any order, and others beside the layers are ignored", "[model]") {
   Serial serial;
   const auto ids = random_ids(5, 5, 280);
   auto file = tiny_model(small());
   const Logits expected = run(load_network(file.build())->network, ids, serial);
   std::reverse(file.tensors.begin(), file.tensors.end());
   std::swap(file.tensors[3], file.tensors[9]);
-  file.tensor("blk.7.attn_q.weight", DType::kF32, {1}, ByteVector(4));
+  file.tensor("blk.0.attn_rot_embd.weight", DType::kF32, {1}, ByteVector(4));
   file.tensor("a.b.c", DType::kF32, {3}, ByteVector(12));
   CHECK(same_bits(run(load_network(file.build())->network, ids, serial), expected));
+}
+
+TEST_CASE("a tensor of a layer that the forward pass would not use is refused", "[model]") {
+  for (const char* name :
+       {"blk.7.attn_q.weight", "blk.0.attn_q.bias", "blk.0.attn_q_norm.weight"}) {
+    auto file = tiny_model(small());
+    file.tensor(name, DType::kF32, {1}, ByteVector(4));
+    refused(file, ErrorCode::UnsupportedArchitecture, name);
+  }
+}
+
+TEST_CASE("narrow rows must not unpack to many times the file", "[model]") {
+  TinyOptions narrow;
+  narrow.layers = 1;
+  narrow.hidden = 2;
+  narrow.heads = 1;
+  narrow.kv_heads = 1;
+  narrow.head_dim = 64;
+  narrow.ffn = 1U << 17;
+  refused(tiny_model(narrow), ErrorCode::LimitExceeded, "packed weights");
 }
