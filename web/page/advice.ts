@@ -17,7 +17,7 @@ const nextSteps: Partial<Record<BitNetErrorCode, string>> = {
   ContextFull: "The conversation is longer than the model can read. Start a new chat.",
   WorkerFailed: "Reload the page; if it happens again, choose a smaller model.",
   SelfTestFailed: "This browser computes wrong results: update it, or use another one.",
-  NotSupported: "Use a current version of Chrome, Edge, Firefox or Safari.",
+  NotSupported: "Use a current version of Chrome, Edge or Firefox.",
   InvalidOption: "Check what you entered.",
 };
 
