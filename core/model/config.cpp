@@ -1,6 +1,7 @@
 // See config.h. Sources: formats.md 1 (models) and 2 (forward passes).
 #include "model/config.h"
 
+#include "base/name.h"
 #include "gguf/limits.h"
 
 namespace bitnet {
@@ -11,28 +12,6 @@ constexpr Architecture kArchitectures[] = {
     {.name = "bitnet-25", .sub_norms = true, .gate = Gate::kRelu2, .neox_pairs = true},
     {.name = "bitnet", .sub_norms = true, .gate = Gate::kSilu, .neox_pairs = true},
     {.name = "llama", .sub_norms = false, .gate = Gate::kSilu, .neox_pairs = false},
-};
-
-/// "<architecture>.<suffix>", for as long as the object lives.
-class Key {
-public:
-  Key(std::string_view architecture, std::string_view suffix) noexcept {
-    append(architecture);
-    append(".");
-    append(suffix);
-  }
-  operator std::string_view() const noexcept {
-    return {text_, length_};
-  } // NOLINT(google-explicit-constructor)
-
-private:
-  void append(std::string_view part) noexcept {
-    for (const char c : part)
-      if (length_ < sizeof text_)
-        text_[length_++] = c;
-  }
-  char text_[96] = {};
-  std::size_t length_ = 0;
 };
 
 Status in_range(std::string_view key, std::uint64_t value, std::uint64_t least,
@@ -86,11 +65,14 @@ public:
   }
 
 private:
-  Key key(std::string_view suffix) const noexcept { return {config_.architecture->name, suffix}; }
+  /// "<architecture>.<suffix>"
+  Name key(std::string_view suffix) const noexcept {
+    return Name() << config_.architecture->name << "." << suffix;
+  }
 
   Status count(std::string_view suffix, std::uint64_t least, std::uint64_t most, std::uint32_t& out,
                std::uint64_t fallback = 0) noexcept {
-    const Key name = key(suffix);
+    const Name name = key(suffix);
     const auto value =
         fallback == 0 ? metadata_.integer(name) : metadata_.integer_or(name, fallback);
     BITNET_TRY(value);
@@ -100,7 +82,7 @@ private:
   }
 
   Status positive(std::string_view suffix, double& out, double fallback = 0.0) noexcept {
-    const Key name = key(suffix);
+    const Name name = key(suffix);
     const auto value =
         fallback == 0.0 ? metadata_.number(name) : metadata_.number_or(name, fallback);
     BITNET_TRY(value);

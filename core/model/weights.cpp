@@ -2,7 +2,7 @@
 #include "model/weights.h"
 
 #include "base/checked.h"
-#include "base/half.h"
+#include "base/name.h"
 #include "base/reader.h"
 #include "gguf/limits.h"
 #include "kernels/pack.h"
@@ -21,35 +21,9 @@ constexpr std::uint64_t kPieceBytes = 1ULL << 20;
 /// rows, begin and end at block boundaries whatever the width.
 constexpr std::size_t kPieceRows = 128;
 
-/// "blk.<layer>.<name><suffix>"
-class LayerName {
-public:
-  LayerName(std::uint32_t layer, std::string_view name, std::string_view suffix) noexcept {
-    append("blk.");
-    char digits[10];
-    std::size_t count = 0;
-    do
-      digits[count++] = static_cast<char>('0' + layer % 10);
-    while ((layer /= 10) != 0);
-    while (count != 0)
-      append({&digits[--count], 1});
-    append(".");
-    append(name);
-    append(suffix);
-  }
-  operator std::string_view() const noexcept {
-    return {text_, length_};
-  } // NOLINT(google-explicit-constructor)
-
-private:
-  void append(std::string_view part) noexcept {
-    for (const char c : part)
-      if (length_ < sizeof text_)
-        text_[length_++] = c;
-  }
-  char text_[64] = {};
-  std::size_t length_ = 0;
-};
+Name layer_name(std::uint32_t layer, std::string_view name, std::string_view suffix) noexcept {
+  return Name() << "blk." << layer << "." << name << suffix;
+}
 
 bool all_finite(std::span<const float> values) noexcept {
   return std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); });
@@ -162,15 +136,15 @@ Status WeightsLoader::add(const Gguf& gguf, std::string_view name, Slot place, s
 Status WeightsLoader::add_matrix(const Gguf& gguf, std::uint32_t layer, std::string_view name,
                                  Matrix& matrix, std::uint64_t rows,
                                  std::uint64_t columns) noexcept {
-  BITNET_TRY(add(gguf, LayerName(layer, name, ".weight"), {nullptr, &matrix, nullptr, nullptr},
+  BITNET_TRY(add(gguf, layer_name(layer, name, ".weight"), {nullptr, &matrix, nullptr, nullptr},
                  rows, columns, false, false));
-  return add(gguf, LayerName(layer, name, ".scale"), {nullptr, nullptr, nullptr, &matrix}, 1, 1,
+  return add(gguf, layer_name(layer, name, ".scale"), {nullptr, nullptr, nullptr, &matrix}, 1, 1,
              true, true);
 }
 
 Status WeightsLoader::add_norm(const Gguf& gguf, std::uint32_t layer, std::string_view name,
                                Buffer<float>& norm, std::uint64_t width) noexcept {
-  return add(gguf, LayerName(layer, name, ".weight"), {nullptr, nullptr, &norm, nullptr}, 1, width,
+  return add(gguf, layer_name(layer, name, ".weight"), {nullptr, nullptr, &norm, nullptr}, 1, width,
              false, true);
 }
 
