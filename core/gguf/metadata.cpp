@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <limits>
 
+#include <cmath>
+
 namespace bitnet {
 namespace {
 
@@ -67,8 +69,6 @@ double number_at(const std::uint8_t* bytes, ValueType type) noexcept {
     return static_cast<double>(load_le<std::uint64_t>(bytes));
   return static_cast<double>(integer_at(bytes, type).value_or(0));
 }
-
-bool is_finite(double x) noexcept { return x - x == 0.0; } // infinity - infinity is NaN
 
 Error missing(std::string_view key) noexcept { return Error(ErrorCode::MissingKey) << key; }
 
@@ -140,7 +140,7 @@ Result<double> Metadata::number(std::string_view key) const noexcept {
   if (value_bytes(entry->type) == 0 || entry->type == ValueType::kBool)
     return wrong_type(*entry, "number");
   const double value = number_at(entry->value.data(), entry->type);
-  if (!is_finite(value))
+  if (!std::isfinite(value))
     return Error(ErrorCode::WrongType) << key << " is not finite";
   return value;
 }

@@ -26,15 +26,20 @@ struct Runnable {
 #include "kernels/kernels.def"
 #undef BITNET_ISA
     };
-    const auto add = [this, &compiled](bool suiting) noexcept {
-      for (const Kernels* candidate : compiled)
-        if (candidate != &kernels_scalar && cpu_runs(candidate->name) &&
-            (candidate->suits == nullptr || candidate->suits()) == suiting)
-          kernels[count++] = candidate;
-    };
-    add(true);
-    add(false);
-    kernels[count++] = &kernels_scalar;
+    const Kernels* later[kCompiledIn] = {};
+    std::size_t late = 0;
+    for (const Kernels* candidate : compiled) {
+      if (candidate == &kernels_scalar || !cpu_runs(candidate->name))
+        continue;
+      if (candidate->suits == nullptr || candidate->suits())
+        kernels[count++] = candidate;
+      else
+        later[late++] = candidate;
+    }
+    for (std::size_t i = 0; i < late && count < kCompiledIn; ++i)
+      kernels[count++] = later[i];
+    if (count < kCompiledIn)
+      kernels[count++] = &kernels_scalar;
   }
 };
 

@@ -2,7 +2,9 @@
 #include "platform/clock.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
+#include <string_view>
 
 #include <sys/resource.h>
 
@@ -21,8 +23,10 @@ std::uint64_t peak_memory() noexcept {
     char line[256];
     unsigned long long kib = 0;
     while (std::fgets(line, sizeof line, file) != nullptr)
-      if (std::sscanf(line, "VmHWM: %llu kB", &kib) == 1)
+      if (constexpr std::string_view kPeak = "VmHWM:"; std::string_view(line).starts_with(kPeak)) {
+        kib = std::strtoull(line + kPeak.size(), nullptr, 10);
         break;
+      }
     std::fclose(file);
     if (kib != 0)
       return std::uint64_t{kib} * 1024;
