@@ -76,6 +76,7 @@ EOF
 adapt_emscripten() {
   local prefix=$1 em=$1/usr/share/emscripten
   ln -sfn nodejs "$prefix/usr/share/node_modules" # where emcc's JavaScript passes look for acorn
+  sed -i 's/readlink -f \$0)/readlink -f "$0")/' "$em"/em* # its launchers, in a folder with a space in its name
   sed -i 's/^EXPECTED_LLVM_VERSION = .*/EXPECTED_LLVM_VERSION = 22/' "$em/tools/shared.py"
   python3 - "$em/tools/building.py" <<'EOF' || die "emscripten has changed: adapt adapt_emscripten in scripts/lib/compilers.sh, or install Emscripten >= 4.0.0 on this machine"
 import sys

@@ -39,7 +39,8 @@ selftest_emscripten() {
 }
 
 selftest_wasi() {
-  local dir=$1 variant runner runners=("$BITNET_NODE $root/scripts/node-wasi-run.mjs") output status
+  local dir=$1 variant runner runners=(node_wasi) output status
+  node_wasi() { "$BITNET_NODE" "$root/scripts/node-wasi-run.mjs" "$@"; }
   [ -z "${BITNET_WASMTIME:-}" ] || runners+=("$BITNET_WASMTIME")
   for variant in -msimd128 "-msimd128 -mrelaxed-simd"; do
     # shellcheck disable=SC2086
@@ -47,8 +48,7 @@ selftest_wasi() {
       "$root/tests/toolchain/program.cpp" -o "$dir/program.wasm" || return 1
     for runner in "${runners[@]}"; do
       status=0
-      # shellcheck disable=SC2086
-      output=$($runner run --dir "$dir::/data" --env ANSWER=42 "$dir/program.wasm" /data </dev/null) || status=$?
+      output=$("$runner" run --dir "$dir::/data" --env ANSWER=42 "$dir/program.wasm" /data </dev/null) || status=$?
       [ "$output $status" = "ok 7" ] || {
         echo "$runner: program.cpp built with $variant printed '$output' and ended with $status, not 'ok' and 7"
         return 1
