@@ -1,0 +1,113 @@
+// The WASI-NN host: graph = Model, execution context = Session. Two objects:
+//
+//   Models   one per process: what `--nn-preload` names, loaded when a guest first asks and then shared by all guests
+//   Host     one per guest: its handles (counted up from 0, never used again), its contexts and their KV caches
+//
+//   bitnet::nn::Models models(open, *parallel);               // open: how a path becomes a Model
+//   BITNET_TRY(models.preload("default:GGML:AUTO:model.gguf"));
+//   bitnet::nn::Host host(models, {});
+//   for (const bitnet::nn::Function& function : bitnet::nn::functions())
+//     ... register it; when called: errno = (host.*function.call)(memory, arguments)
+//
+// Guests' options, and what they mean here: docs in wasi/README.md. No runtime's header is included here.
+#pragma once
+
+#include "bitnet/bitnet.hpp"
+#include "nn/abi.h"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+namespace bitnet::nn {
+
+/// The models that guests may name. Several threads may use one Models at once; it must outlive its hosts.
+class Models {
+public:
+  /// Opens a path that a preload names; NotFound when there is no such file. Called at most by one thread per name.
+  using Open = Result<Model> (*)(std::string_view path) noexcept;
+
+  /// `parallel` is the threads that all sessions share; it must outlive the hosts.
+  Models(Open open, Parallel& parallel) noexcept;
+  ~Models();
+  Models(const Models&) = delete;
+  Models& operator=(const Models&) = delete;
+
+  /// "NAME:ENCODING:TARGET:PATH" as `wasmedge --nn-preload` spells it: ENCODING GGML, BitNet or AUTODETECT, TARGET CPU,
+  /// GPU, TPU or AUTO (all are the CPU), both in any case; PATH may hold colons. A name given twice: the last wins.
+  /// InvalidArgument says what is wrong with it.
+  Status preload(std::string_view spec) noexcept;
+  /// A model that is loaded already.
+  Status add(std::string_view name, const Model& model) noexcept;
+
+  Parallel& parallel() const noexcept { return *parallel_; }
+
+private:
+  friend class Host;
+  struct Entry;
+  /// NotFound: no such name. What else goes wrong is told as `open` told it, with its NotFound as Io.
+  Result<Model> get(std::string_view name, bool& bitnet_encoding, bool& missing_file) noexcept;
+  Status insert(std::string_view name, std::string_view path, const Model* model, bool bitnet) noexcept;
+
+  Open open_;
+  Parallel* parallel_;
+  std::mutex mutex_;
+  Entry* entries_ = nullptr;
+};
+
+/// What get_output does when the guest's buffer is too small for the output.
+enum class OutputRule : std::uint8_t {
+  kProbe,     ///< TooLarge, and the size needed stands where the written size would
+  kClamp,     ///< the first bytes, and success (WasmEdge's BitNet backend up to 0.17.1); a buffer of 0 bytes still probes
+  kLlamaEdge, ///< as kProbe, but a buffer of 0 bytes is taken for the 245,888 that LlamaEdge's guests have behind it
+};
+
+/// What the host tells outside of the guest's memory. Called on the guest's thread, never while a lock is held.
+struct Hooks {
+  void* context = nullptr;
+  /// Generated text of a guest that asked for "stream-stdout". False: nobody reads, the generation ends.
+  bool (*print)(void* context, std::string_view text) noexcept = nullptr;
+  /// One line, without its end: why a call failed, and what "enable-log" asks for.
+  void (*log)(void* context, std::string_view line) noexcept = nullptr;
+};
+
+struct HostOptions {
+  OutputRule output_rule = OutputRule::kProbe;
+  /// The KV caches and activations of all contexts together; a context that would go beyond it gets TooLarge.
+  std::uint64_t max_session_bytes = std::uint64_t{8} << 30;
+  Hooks hooks;
+};
+
+/// One guest's graphs and contexts. The guest's threads may call at once: two calls on one context give Busy to the
+/// second, contexts of one graph run side by side.
+class Host {
+public:
+  Host(Models& models, const HostOptions& options) noexcept;
+  ~Host();
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+
+  /// From any thread or a signal handler: calls under way end with RuntimeError at the next token or batch of the prompt,
+  /// and so does every later call. For a guest that has gone away.
+  void cancel() noexcept;
+
+  // The table's rows: arguments as the ABI orders them.
+  Errno load(GuestMemory& memory, const std::uint32_t* arguments) noexcept;
+  Errno load_by_name(GuestMemory& memory, const std::uint32_t* arguments) noexcept;
+  Errno load_by_name_with_config(GuestMemory& memory, const std::uint32_t* arguments) noexcept;
+  Errno init_execution_context(GuestMemory& memory, const std::uint32_t* arguments) noexcept;
+  Errno set_input(GuestMemory& memory, const std::uint32_t* arguments) noexcept;
+  Errno compute(GuestMemory& memory, const std::uint32_t* arguments) noexcept;
+  Errno get_output(GuestMemory& memory, const std::uint32_t* arguments) noexcept;
+  Errno compute_single(GuestMemory& memory, const std::uint32_t* arguments) noexcept;
+  Errno get_output_single(GuestMemory& memory, const std::uint32_t* arguments) noexcept;
+  Errno fini_single(GuestMemory& memory, const std::uint32_t* arguments) noexcept;
+  Errno unload(GuestMemory& memory, const std::uint32_t* arguments) noexcept;
+  Errno finalize_execution_context(GuestMemory& memory, const std::uint32_t* arguments) noexcept;
+
+private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+} // namespace bitnet::nn
