@@ -3,7 +3,7 @@
 //   Models   one per process: what `--nn-preload` names, loaded when a guest first asks and then shared by all guests
 //   Host     one per guest: its handles (counted up from 0, never used again), its contexts and their KV caches
 //
-//   bitnet::nn::Models models(open, *parallel);               // open: how a path becomes a Model
+//   bitnet::nn::Models models(bitnet::nn::open_model, {}, *parallel);
 //   BITNET_TRY(models.preload("default:GGML:AUTO:model.gguf"));
 //   bitnet::nn::Host host(models, {});
 //   for (const bitnet::nn::Function& function : bitnet::nn::functions())
@@ -24,11 +24,12 @@ namespace bitnet::nn {
 /// The models that guests may name. Several threads may use one Models at once; it must outlive its hosts.
 class Models {
 public:
-  /// Opens a path that a preload names; NotFound when there is no such file. Called at most by one thread per name.
-  using Open = Result<Model> (*)(std::string_view path) noexcept;
+  /// How a path that a preload names becomes a Model; NotFound when there is no such file. One thread per name calls it.
+  using Open = Result<Model> (*)(std::string_view path, const LoadOptions& options) noexcept;
 
-  /// `parallel` is the threads that all sessions share; it must outlive the hosts.
-  Models(Open open, Parallel& parallel) noexcept;
+  /// `open` may be null when nothing is preloaded by path. `options` are for every model; its view must stay valid.
+  /// `parallel` is the threads that all sessions share. Both outlive the hosts.
+  Models(Open open, const LoadOptions& options, Parallel& parallel) noexcept;
   ~Models();
   Models(const Models&) = delete;
   Models& operator=(const Models&) = delete;
@@ -45,15 +46,21 @@ public:
 private:
   friend class Host;
   struct Entry;
-  /// NotFound: no such name. What else goes wrong is told as `open` told it, with its NotFound as Io.
-  Result<Model> get(std::string_view name, bool& bitnet_encoding, bool& missing_file) noexcept;
-  Status insert(std::string_view name, std::string_view path, const Model* model, bool bitnet) noexcept;
+  Entry* find(std::string_view name) noexcept;
+  Status insert(std::string_view name, std::string_view path, const Model* model,
+                bool bitnet) noexcept;
+  /// The entry's model, loaded now if this is the first time.
+  Result<Model> get(Entry& entry) noexcept;
 
   Open open_;
+  LoadOptions options_;
   Parallel* parallel_;
   std::mutex mutex_;
-  Entry* entries_ = nullptr;
+  Entry* entries_ = nullptr; ///< a list that only grows
 };
+
+/// Models::Open over the files of this machine.
+Result<Model> open_model(std::string_view path, const LoadOptions& options) noexcept;
 
 /// What get_output does when the guest's buffer is too small for the output.
 enum class OutputRule : std::uint8_t {
