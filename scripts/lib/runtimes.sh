@@ -44,27 +44,95 @@ setup_node() {
 
 # Wasmtime: the machine's own program, else the library in PyPI's wheel behind scripts/wasmtime-run (same spelling).
 setup_wasmtime() {
-  local wasmtime version dir=$TMPDIR/wasmtime
+  local wasmtime
   if wasmtime=$(existing wasmtime); then
     choose wasmtime "BITNET_WASMTIME=$wasmtime"
     return
   fi
-  version=$(locked_version wasmtime)
-  if ! is_fresh wasmtime "$version"; then
-    python3 -m pip --version >/dev/null 2>&1 || apt_install python3 python3-pip
-    say "Wasmtime $version, private, out of the Python wheel: 10 MB to fetch"
-    rm -rf "$dir" "$toolchain/wasmtime"
-    if python3 -m pip --quiet download --no-deps --only-binary :all: -d "$dir" "wasmtime==$version" </dev/null 2>/dev/null; then
-      check_sum wasmtime "$dir"/wasmtime-*.whl
-    else
-      moved_on wasmtime
-      python3 -m pip --quiet download --no-deps --only-binary :all: -d "$dir" wasmtime </dev/null || die "pip cannot fetch wasmtime"
-    fi
-    python3 -m zipfile -e "$dir"/wasmtime-*.whl "$toolchain/wasmtime"
-    rm -rf "$dir"
-    mark_fresh wasmtime "$version"
-  fi
+  wasmtime_wheel
   choose wasmtime "BITNET_WASMTIME=$root/scripts/wasmtime-run" "BITNET_WASMTIME_PYTHON=$toolchain/wasmtime"
+}
+
+# The wheel, unpacked to $toolchain/wasmtime.
+wasmtime_wheel() {
+  local version dir=$TMPDIR/wasmtime
+  version=$(locked_version wasmtime)
+  ! is_fresh wasmtime "$version" || return 0
+  python3 -m pip --version >/dev/null 2>&1 || apt_install python3 python3-pip
+  say "Wasmtime $version, private, out of the Python wheel: 10 MB to fetch"
+  rm -rf "$dir" "$toolchain/wasmtime"
+  if python3 -m pip --quiet download --no-deps --only-binary :all: -d "$dir" "wasmtime==$version" </dev/null 2>/dev/null; then
+    check_sum wasmtime "$dir"/wasmtime-*.whl
+  else
+    moved_on wasmtime
+    python3 -m pip --quiet download --no-deps --only-binary :all: -d "$dir" wasmtime </dev/null || die "pip cannot fetch wasmtime"
+  fi
+  python3 -m zipfile -e "$dir"/wasmtime-*.whl "$toolchain/wasmtime"
+  rm -rf "$dir"
+  mark_fresh wasmtime "$version"
+}
+
+# Wasmtime's C API, for bitnet-nn: the library is in the wheel, its headers are in a crate that cargo fetches (nothing of it is
+# compiled). Without it that program is not built. A C API of this machine's own (its folder in WASMTIME_DIR, or where CMake
+# looks anyway) needs no set-up.
+setup_wasmtime-c() {
+  local version crate_name=wasmtime-c-api-impl crate dir=$TMPDIR/wasmtime-c into=$root/build/deps/wasmtime library
+  if [ -z "${BITNET_PRIVATE:-}" ] && [ -e "${WASMTIME_DIR:-}/include/wasmtime.h" ] && [ "$WASMTIME_DIR" != "$into" ]; then return; fi
+  setup_llvm # its nm
+  wasmtime_wheel
+  library=$(find "$toolchain/wasmtime/wasmtime" -name '_libwasmtime.so')
+  if [ -z "$library" ]; then
+    warn "the wheel has no library for this machine: bitnet-nn is not built, unless WASMTIME_DIR names Wasmtime's C API"
+    return
+  fi
+  version=$(basename "$toolchain"/wasmtime/wasmtime-*.dist-info .dist-info)
+  version=${version#wasmtime-}
+  if [ ! -e "$into/include/wasmtime.h" ] || ! is_fresh wasmtime-c "$version"; then
+    say "headers of Wasmtime $version's C API, out of the crate $crate_name: 0.3 MB to fetch"
+    fetch_crate "$crate_name" "$version" || {
+      warn "cargo cannot fetch $crate_name $version: bitnet-nn is not built, unless WASMTIME_DIR names Wasmtime's C API"
+      return
+    }
+    rm -rf "$dir" "$into"
+    mkdir -p "$dir" "$into/include" "$into/lib"
+    crate=$(find "$root/build/cache/cargo" -name "$crate_name-$version.crate")
+    if [ "$version" = "$(locked_version "$crate_name")" ]; then check_sum "$crate_name" "$crate"; fi
+    tar -xzf "$crate" -C "$dir" --strip-components=1
+    grep -qF "#define WASMTIME_VERSION \"$version\"" "$dir/include/wasmtime.h" || die "the headers of $crate_name $version are not those of the library, $version"
+    (cd "$dir/include" && find . -name '*.h' -exec cp --parents {} "$into/include" \;)
+    wasmtime_conf "$library" <"$dir/include/wasmtime/conf.h.in" >"$into/include/wasmtime/conf.h"
+    ln -sf "$library" "$into/lib/libwasmtime.so"
+    rm -rf "$dir"
+    mark_fresh wasmtime-c "$version"
+  fi
+  choose wasmtime-c "WASMTIME_DIR=$into"
+}
+
+# fetch_crate NAME VERSION: into build/cache/cargo. `cargo info` (cargo 1.82) fetches one crate and nothing it depends on.
+fetch_crate() {
+  local cargo version home=$root/build/cache/cargo own=${CARGO_HOME:-$HOME/.cargo} file
+  version=$(cargo --version 2>/dev/null | cut -d' ' -f2)
+  if ! version_at_least "${version:-0}" 1.82.0; then
+    # Debian 12 has its newer cargo under this name.
+    if apt-cache show cargo-web >/dev/null 2>&1; then apt_install cargo-web; else apt_install cargo; fi
+  fi
+  mkdir -p "$home"
+  for file in config.toml config; do # where this machine fetches crates from
+    [ ! -e "$own/$file" ] || ln -sf "$own/$file" "$home/$file"
+  done
+  (cd "$home" && CARGO_HOME=$home cargo info --quiet "$1@$2" </dev/null >/dev/null)
+}
+
+# wasmtime_conf LIBRARY: conf.h.in to conf.h, with what the library was built with, which its functions tell. What is not
+# declared for want of a switch nobody here calls.
+wasmtime_conf() {
+  local symbols feature
+  symbols=$("$BITNET_LLVM/llvm-nm" --dynamic --defined-only "$1")
+  for feature in WASI:wasi_config_new WAT:wasmtime_wat2wasm CRANELIFT:wasmtime_module_new THREADS:wasmtime_sharedmemory_new \
+    PARALLEL_COMPILATION:wasmtime_config_parallel_compilation_set GC:wasmtime_context_gc; do
+    ! grep -qw "${feature#*:}" <<<"$symbols" || printf 's/^#cmakedefine WASMTIME_FEATURE_%s$/#define WASMTIME_FEATURE_%s/\n' "${feature%:*}" "${feature%:*}"
+  done >"$TMPDIR/wasmtime-conf.sed"
+  sed -f "$TMPDIR/wasmtime-conf.sed" | sed '/^#cmakedefine/d'
 }
 
 setup_browsers() {
