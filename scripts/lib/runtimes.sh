@@ -110,8 +110,8 @@ setup_wasmtime-c() {
 
 # fetch_crate NAME VERSION: into build/cache/cargo. `cargo info` (cargo 1.82) fetches one crate and nothing it depends on.
 fetch_crate() {
-  local cargo version home=$root/build/cache/cargo own=${CARGO_HOME:-$HOME/.cargo} file
-  version=$(cargo --version 2>/dev/null | cut -d' ' -f2)
+  local version home=$root/build/cache/cargo own=${CARGO_HOME:-$HOME/.cargo} file
+  version=$(cargo --version 2>/dev/null | cut -d' ' -f2 || true)
   if ! version_at_least "${version:-0}" 1.82.0; then
     # Debian 12 has its newer cargo under this name.
     if apt-cache show cargo-web >/dev/null 2>&1; then apt_install cargo-web; else apt_install cargo; fi
@@ -126,11 +126,12 @@ fetch_crate() {
 # wasmtime_conf LIBRARY: conf.h.in to conf.h, with what the library was built with, which its functions tell. What is not
 # declared for want of a switch nobody here calls.
 wasmtime_conf() {
-  local symbols feature
+  local symbols feature name
   symbols=$("$BITNET_LLVM/llvm-nm" --dynamic --defined-only "$1")
   for feature in WASI:wasi_config_new WAT:wasmtime_wat2wasm CRANELIFT:wasmtime_module_new THREADS:wasmtime_sharedmemory_new \
     PARALLEL_COMPILATION:wasmtime_config_parallel_compilation_set GC:wasmtime_context_gc; do
-    ! grep -qw "${feature#*:}" <<<"$symbols" || printf 's/^#cmakedefine WASMTIME_FEATURE_%s$/#define WASMTIME_FEATURE_%s/\n' "${feature%:*}" "${feature%:*}"
+    name=WASMTIME_FEATURE_${feature%:*}
+    ! grep -qw "${feature#*:}" <<<"$symbols" || printf 's/^#cmakedefine %s$/#define %s/\n' "$name" "$name"
   done >"$TMPDIR/wasmtime-conf.sed"
   sed -f "$TMPDIR/wasmtime-conf.sed" | sed '/^#cmakedefine/d'
 }
