@@ -23,7 +23,7 @@ setup_lint() {
 
 # --- Emscripten: the machine's own when it is new enough, else Debian forky's, private, on forky's own C library ---
 setup_emscripten() {
-  local emcc version prefix=$toolchain/emscripten key parts=(emscripten binaryen node-acorn libc6 libstdc++6 libgcc-s1) part
+  local emcc version prefix=$toolchain/emscripten key parts=(emscripten binaryen node-acorn) part
   setup_node
   if emcc=$(existing emcc); then
     version=$(emcc_version "$emcc")
@@ -37,14 +37,14 @@ setup_emscripten() {
     warn "this machine's Emscripten ${version:-(unknown)} is older than 4.0.0: a private one is made"
   fi
   setup_llvm
+  [ "$(dpkg --print-architecture)" = amd64 ] || die "the private Emscripten is made of amd64 packages; install Emscripten >= 4.0.0 on this machine"
+  setup_libc
   key=$(for part in "${parts[@]}"; do locked_version "$part"; done)
   if ! is_fresh emscripten "$key" "$BITNET_NODE" "$BITNET_LLVM"; then
-    [ "$(dpkg --print-architecture)" = amd64 ] || die "the private Emscripten is made of amd64 packages; install Emscripten >= 4.0.0 on this machine"
     say "Emscripten $(locked_version emscripten), private, from Debian forky's packages: 30 MB to fetch, half a minute"
     rm -rf "$prefix"
-    for part in emscripten binaryen node-acorn; do unpack_deb "$part" "$prefix"; done
-    for part in libc6 libstdc++6 libgcc-s1; do unpack_deb "$part" "$prefix/runtime"; done
-    rm -rf "$prefix/usr/share/doc" "$prefix/usr/share/man" "$prefix/runtime/usr/share"
+    for part in "${parts[@]}"; do unpack_deb "$part" "$prefix"; done
+    rm -rf "$prefix/usr/share/doc" "$prefix/usr/share/man"
     wrap_binaryen "$prefix"
     adapt_emscripten "$prefix"
     mark_fresh emscripten "$key" "$BITNET_NODE" "$BITNET_LLVM"
@@ -65,7 +65,7 @@ wrap_binaryen() {
     cat >"$prefix/binaryen/bin/$name" <<EOF
 #!/bin/sh
 prefix=\$(cd "\$(dirname "\$0")/../.." && pwd)
-libs=\$prefix/runtime/usr/lib/x86_64-linux-gnu
+libs=\$prefix/../libc/usr/lib/x86_64-linux-gnu
 exec "\$libs/ld-linux-x86-64.so.2" --argv0 $name --library-path "\$libs:\$prefix/usr/lib/x86_64-linux-gnu" "\$prefix/usr/bin/$name" "\$@"
 EOF
     chmod +x "$prefix/binaryen/bin/$name"

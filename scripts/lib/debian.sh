@@ -47,19 +47,31 @@ with_suite() {
   "${apt[@]}" -qq "$@" </dev/null
 }
 
-# unpack_deb NAME INTO: the package of toolchain.lock, unpacked and not installed
+# unpack_deb NAME INTO: the package of toolchain.lock, unpacked and not installed. NAME is PACKAGE, or PACKAGE@WHICH where the
+# lock has several versions of one.
 unpack_deb() {
-  local name=$1 into=$2 suite version dir=$TMPDIR/deb-$1
+  local name=$1 package=${1%@*} into=$2 suite version dir=$TMPDIR/deb-$1
   suite=$(lock_field "$name" 1)
   version=$(locked_version "$name")
   rm -rf "$dir"
   mkdir -p "$dir" "$into"
-  if (cd "$dir" && with_suite deb "$suite" download "$name=$version" 2>/dev/null); then
+  if (cd "$dir" && with_suite deb "$suite" download "$package=$version" 2>/dev/null); then
     check_sum "$name" "$dir"/*.deb
   else
     moved_on "$name"
-    (cd "$dir" && with_suite deb "$suite" download "$name") || die "cannot fetch $name from Debian $suite"
+    (cd "$dir" && with_suite deb "$suite" download "$package") || die "cannot fetch $name from Debian $suite"
   fi
   dpkg-deb -x "$dir"/*.deb "$into"
   rm -rf "$dir"
+}
+
+# Debian forky's C and C++ libraries, in $toolchain/libc, for the private programs that need newer ones than this machine may have.
+setup_libc() {
+  local part key parts=(libc6 libstdc++6 libgcc-s1)
+  key=$(for part in "${parts[@]}"; do locked_version "$part"; done)
+  if is_fresh libc "$key"; then return; fi
+  rm -rf "$toolchain/libc"
+  for part in "${parts[@]}"; do unpack_deb "$part" "$toolchain/libc"; done
+  rm -rf "$toolchain/libc/usr/share"
+  mark_fresh libc "$key"
 }
