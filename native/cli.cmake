@@ -13,11 +13,11 @@ function(bitnet_add_cli target platform)
     DEPENDS "${BITNET_BUILTIN_MODEL}" "${folder}/embed.cmake"
     VERBATIM)
   add_executable(${target}
-    "${folder}/cli.cpp" "${folder}/args.cpp" "${folder}/common.cpp" "${folder}/commands.cpp"
+    "${folder}/cli.cpp" "${folder}/common.cpp" "${folder}/commands.cpp"
     "${folder}/chat.cpp" "${folder}/bench.cpp" "${folder}/builtin.cpp" "${generated}/builtin_model.inc")
   target_include_directories(${target} PRIVATE "${generated}")
   target_compile_definitions(${target} PRIVATE "BITNET_CLI_PLATFORM=\"${platform}\"")
-  target_link_libraries(${target} PRIVATE bitnet_flags bitnet_api bitnet_platform)
+  target_link_libraries(${target} PRIVATE bitnet_flags bitnet_args bitnet_api bitnet_platform)
   # GCC 12 sees overlapping copies in "text" + std::string (its bug 105651).
   target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 endfunction()

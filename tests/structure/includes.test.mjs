@@ -21,11 +21,13 @@ const arrows = {
 };
 const shared = ['bitnet/types.hpp', 'bitnet/memory.hpp', 'bitnet/options.hpp', 'bitnet/errors.def'];
 const faces = ['native', 'wasm', 'wasi'];
+/// Faces that are programs, which may include cli/.
+const programs = ['native', 'wasi'];
 
-/// The file that `name` in quotes means to `path`: beside it, or from core/, core/include/ or its own face's folder.
+/// The file that `name` in quotes means to `path`: beside it, or from core/, core/include/, its own face's folder or cli/.
 function resolve(path, name, exists) {
   const face = path.split('/')[0];
-  return [join(dirname(path), name), join('core', name), join('core/include', name), join(face, name)].find(exists);
+  return [join(dirname(path), name), join('core', name), join('core/include', name), join(face, name), join('cli', name)].find(exists);
 }
 
 /// Why `path` may not include "name", or undefined. `exists` says which files there are.
@@ -50,8 +52,10 @@ export function forbidden(path, name, exists) {
   }
   if (faces.includes(top)) {
     if (publicName || (targetTop === 'core' && targetLayer === 'platform' && target.endsWith('.h'))) return undefined;
+    if (targetTop === 'cli' && programs.includes(top)) return undefined;
     return targetTop === top ? undefined : `${top} may include its own files, bitnet/*.hpp and platform/*.h only`;
   }
+  if (top === 'cli') return targetTop === 'cli' ? undefined : 'cli may include its own files only';
   if (top === 'bench') {
     const allowed = publicName || targetTop === 'bench' || target === 'core/kernels/kernels.h' ||
       (targetTop === 'core' && targetLayer === 'platform' && target.endsWith('.h'));
@@ -63,7 +67,7 @@ export function forbidden(path, name, exists) {
 const quoted = (text) => [...bare(text).matchAll(/^[ \t]*#[ \t]*include[ \t]*"([^"]+)"/gm)].map((found) => found[1]);
 const angled = (text) => [...bare(text).matchAll(/^[ \t]*#[ \t]*include[ \t]*<([^>]+)>/gm)].map((found) => found[1]);
 const onDisk = (path) => existsSync(systemJoin(root, path));
-const sources = ['core', ...faces, 'bench'].filter((folder) => onDisk(folder)).flatMap((folder) => files(folder, isCpp));
+const sources = ['core', ...faces, 'cli', 'bench'].filter((folder) => onDisk(folder)).flatMap((folder) => files(folder, isCpp));
 
 test('includes follow the picture', () => {
   assert.ok(sources.length > 60, `only ${sources.length} files`);
@@ -108,16 +112,16 @@ test('kernels use no container of the standard library', () => {
 test('the checker sees what it is for', () => {
   const there = new Set(['core/base/half.h', 'core/kernels/kernels.h', 'core/kernels/isa/avx2.cpp', 'core/kernels/isa/lanes.h',
     'core/kernels/pack.h', 'core/model/forward.h', 'core/text/tokenizer.h', 'core/platform/file.h', 'core/platform/file_pread.cpp',
-    'core/include/bitnet/types.hpp', 'core/include/bitnet/bitnet.hpp', 'native/args.h', 'wasm/objects.h', 'tests/support/tiny_gguf.h']);
+    'core/include/bitnet/types.hpp', 'core/include/bitnet/bitnet.hpp', 'native/common.h', 'cli/args.h', 'wasm/objects.h', 'tests/support/tiny_gguf.h']);
   const exists = (path) => there.has(path);
   const good = [['core/kernels/pack.cpp', 'kernels/pack.h'], ['core/kernels/isa/avx2.cpp', 'kernels/isa/lanes.h'],
     ['core/model/state.cpp', 'kernels/kernels.h'], ['core/base/types.cpp', 'bitnet/types.hpp'], ['core/api/bitnet.cpp', 'bitnet/bitnet.hpp'],
-    ['native/cli.cpp', 'args.h'], ['native/cli.cpp', 'platform/file.h'], ['wasm/objects.h', 'bitnet/bitnet.hpp'],
+    ['native/cli.cpp', 'common.h'], ['native/cli.cpp', 'args.h'], ['cli/args.cpp', 'args.h'], ['native/cli.cpp', 'platform/file.h'], ['wasm/objects.h', 'bitnet/bitnet.hpp'],
     ['core/include/bitnet/bitnet.hpp', 'types.hpp'], ['bench/kernels.cpp', 'kernels/kernels.h'], ['native/builtin.cpp', 'builtin_model.inc']];
   const bad = [['core/kernels/pack.cpp', 'model/forward.h'], ['core/model/state.cpp', 'text/tokenizer.h'], ['core/base/half.h', 'kernels/kernels.h'],
     ['core/api/loader.cpp', 'platform/file.h'], ['core/model/state.cpp', 'bitnet/bitnet.hpp'], ['core/include/bitnet/types.hpp', 'base/half.h'],
     ['core/kernels/isa/scalar.cpp', 'kernels/isa/avx2.cpp'], ['core/kernels/pack.cpp', 'kernels/isa/lanes.h'], ['native/cli.cpp', 'kernels/kernels.h'],
-    ['native/cli.cpp', 'platform/file_pread.cpp'], ['native/cli.cpp', '../wasm/objects.h'], ['wasm/bindings.cpp', 'args.h'],
+    ['native/cli.cpp', 'platform/file_pread.cpp'], ['native/cli.cpp', '../wasm/objects.h'], ['wasm/bindings.cpp', 'args.h'], ['cli/args.cpp', '../native/common.h'], ['cli/args.cpp', 'platform/file.h'],
     ['core/model/x.cpp', '../../tests/support/tiny_gguf.h'], ['bench/kernels.cpp', 'kernels/pack.h'], ['core/model/x.cpp', 'nowhere.h'],
     ['core/news/x.cpp', 'base/half.h'], ['core/platform/file_pread.cpp', 'base/half.h'], ['elsewhere/x.cpp', 'base/half.h']];
   for (const [path, name] of good) assert.equal(forbidden(path, name, exists), undefined, `${path} ${name}`);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { bare, conditions, files, hits, isCpp, read, root, tracked } from './support.mjs';
 
-const code = ['core', 'native', 'wasm', 'wasi', 'bench'].flatMap((folder) => {
+const code = ['core', 'cli', 'native', 'wasm', 'wasi', 'bench'].flatMap((folder) => {
   try {
     return files(folder, isCpp);
   } catch {

@@ -1,5 +1,5 @@
 // Command-line options as a table: parsing, help and "did you mean" all come from the same entries.
-// Knows nothing of models.
+// Shared by the programs; knows nothing of models.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +47,10 @@ public:
   /// `most_words`). The answer is what is wrong, or "".
   std::string parse(std::span<const std::string_view> arguments, std::vector<std::string>& words,
                     std::size_t most_words = 0) const;
+  /// The same for a program that runs another: the first word ends the options, and whatever
+  /// follows it is the other program's.
+  std::string parse_command(std::span<const std::string_view> arguments,
+                            std::vector<std::string>& words) const;
   /// One line per option.
   std::string help() const;
 
@@ -58,6 +62,8 @@ private:
     bool takes_value;
     std::function<std::string(std::string_view)> set;
   };
+  /// One option, with its value taken from `arguments` when that comes after `i`.
+  std::string parse_one(std::span<const std::string_view> arguments, std::size_t& i) const;
   void add(const char* names, const char* value, const char* help,
            std::function<std::string(std::string_view)> set);
   std::vector<Entry> entries_;

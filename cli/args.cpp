@@ -24,6 +24,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
 
+bool is_option(std::string_view argument) { return argument.size() > 1 && argument[0] == '-'; }
+
 } // namespace
 
 std::string_view nearest(std::string_view name, std::span<const std::string_view> names) {
@@ -163,48 +165,64 @@ void Options::custom(const char* names, const char* value, const char* help,
   add(names, value, help, std::move(set));
 }
 
+std::string Options::parse_one(std::span<const std::string_view> arguments, std::size_t& i) const {
+  std::string_view argument = arguments[i];
+  std::optional<std::string_view> value;
+  if (const std::size_t equals = argument.find('=');
+      argument.starts_with("--") && equals != std::string_view::npos) {
+    value = argument.substr(equals + 1);
+    argument = argument.substr(0, equals);
+  }
+  const auto entry = std::ranges::find_if(entries_, [argument](const Entry& candidate) {
+    return std::ranges::find(candidate.names, argument) != candidate.names.end();
+  });
+  if (entry == entries_.end()) {
+    std::vector<std::string_view> names;
+    for (const Entry& candidate : entries_)
+      names.insert(names.end(), candidate.names.begin(), candidate.names.end());
+    const std::string_view near = nearest(argument, names);
+    return "unknown option " + quoted(argument) +
+           (near.empty() ? "" : "; did you mean " + quoted(near) + "?");
+  }
+  if (!entry->takes_value && value)
+    return "option " + quoted(argument) + " takes no value";
+  if (entry->takes_value && !value) {
+    if (i + 1 == arguments.size())
+      return "option " + quoted(argument) + " wants a value";
+    value = arguments[++i];
+  }
+  if (const std::string wrong = entry->set(value.value_or("")); !wrong.empty())
+    return "option " + quoted(argument) + " " + wrong + ", not " + quoted(*value);
+  return {};
+}
+
 std::string Options::parse(std::span<const std::string_view> arguments,
                            std::vector<std::string>& words, std::size_t most_words) const {
   bool only_words = false;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
-    std::string_view argument = arguments[i];
-    if (only_words || argument.size() < 2 || argument[0] != '-') {
+    const std::string_view argument = arguments[i];
+    if (only_words || !is_option(argument)) {
       if (words.size() == most_words)
         return "unexpected argument " + quoted(argument);
       words.emplace_back(argument);
-      continue;
-    }
-    if (argument == "--") {
+    } else if (argument == "--") {
       only_words = true;
-      continue;
+    } else if (std::string wrong = parse_one(arguments, i); !wrong.empty()) {
+      return wrong;
     }
-    std::optional<std::string_view> value;
-    if (const std::size_t equals = argument.find('=');
-        argument.starts_with("--") && equals != std::string_view::npos) {
-      value = argument.substr(equals + 1);
-      argument = argument.substr(0, equals);
-    }
-    const auto entry = std::ranges::find_if(entries_, [argument](const Entry& candidate) {
-      return std::ranges::find(candidate.names, argument) != candidate.names.end();
-    });
-    if (entry == entries_.end()) {
-      std::vector<std::string_view> names;
-      for (const Entry& candidate : entries_)
-        names.insert(names.end(), candidate.names.begin(), candidate.names.end());
-      const std::string_view near = nearest(argument, names);
-      return "unknown option " + quoted(argument) +
-             (near.empty() ? "" : "; did you mean " + quoted(near) + "?");
-    }
-    if (!entry->takes_value && value)
-      return "option " + quoted(argument) + " takes no value";
-    if (entry->takes_value && !value) {
-      if (i + 1 == arguments.size())
-        return "option " + quoted(argument) + " wants a value";
-      value = arguments[++i];
-    }
-    if (const std::string wrong = entry->set(value.value_or("")); !wrong.empty())
-      return "option " + quoted(argument) + " " + wrong + ", not " + quoted(*value);
   }
+  return {};
+}
+
+std::string Options::parse_command(std::span<const std::string_view> arguments,
+                                   std::vector<std::string>& words) const {
+  std::size_t i = 0;
+  for (; i < arguments.size() && is_option(arguments[i]) && arguments[i] != "--"; ++i)
+    if (std::string wrong = parse_one(arguments, i); !wrong.empty())
+      return wrong;
+  if (i < arguments.size() && arguments[i] == "--")
+    ++i;
+  words.assign(arguments.begin() + static_cast<std::ptrdiff_t>(i), arguments.end());
   return {};
 }
 
