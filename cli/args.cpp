@@ -165,6 +165,12 @@ void Options::custom(const char* names, const char* value, const char* help,
   add(names, value, help, std::move(set));
 }
 
+std::vector<Options::Entry>::const_iterator Options::find(std::string_view name) const {
+  return std::ranges::find_if(entries_, [name](const Entry& entry) {
+    return std::ranges::find(entry.names, name) != entry.names.end();
+  });
+}
+
 std::string Options::parse_one(std::span<const std::string_view> arguments, std::size_t& i) const {
   std::string_view argument = arguments[i];
   std::optional<std::string_view> value;
@@ -173,9 +179,16 @@ std::string Options::parse_one(std::span<const std::string_view> arguments, std:
     value = argument.substr(equals + 1);
     argument = argument.substr(0, equals);
   }
-  const auto entry = std::ranges::find_if(entries_, [argument](const Entry& candidate) {
-    return std::ranges::find(candidate.names, argument) != candidate.names.end();
-  });
+  auto entry = find(argument);
+  if (entry == entries_.end() && argument.size() > 2 && argument[1] != '-') { // "-n12"
+    entry = find(argument.substr(0, 2));
+    if (entry != entries_.end() && entry->takes_value) {
+      value = argument.substr(2);
+      argument = argument.substr(0, 2);
+    } else {
+      entry = entries_.end();
+    }
+  }
   if (entry == entries_.end()) {
     std::vector<std::string_view> names;
     for (const Entry& candidate : entries_)

@@ -43,8 +43,9 @@ public:
   void custom(const char* names, const char* value, const char* help,
               std::function<std::string(std::string_view)> set);
 
-  /// Sets every variable named by the arguments. Words that are no options go to `words` (at most
-  /// `most_words`). The answer is what is wrong, or "".
+  /// Sets every variable named by the arguments, as "--name VALUE", "--name=VALUE", "-n VALUE" or
+  /// "-nVALUE". Words that are no options go to `words` (at most `most_words`). The answer is what
+  /// is wrong, or "".
   std::string parse(std::span<const std::string_view> arguments, std::vector<std::string>& words,
                     std::size_t most_words = 0) const;
   /// The same for a program that runs another: the first word ends the options, and whatever
@@ -62,6 +63,7 @@ private:
     bool takes_value;
     std::function<std::string(std::string_view)> set;
   };
+  std::vector<Entry>::const_iterator find(std::string_view name) const;
   /// One option, with its value taken from `arguments` when that comes after `i`.
   std::string parse_one(std::span<const std::string_view> arguments, std::size_t& i) const;
   void add(const char* names, const char* value, const char* help,

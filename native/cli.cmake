@@ -17,7 +17,7 @@ function(bitnet_add_cli target platform)
     "${folder}/chat.cpp" "${folder}/bench.cpp" "${folder}/builtin.cpp" "${generated}/builtin_model.inc")
   target_include_directories(${target} PRIVATE "${generated}")
   target_compile_definitions(${target} PRIVATE "BITNET_CLI_PLATFORM=\"${platform}\"")
-  target_link_libraries(${target} PRIVATE bitnet_flags bitnet_args bitnet_api bitnet_platform)
+  target_link_libraries(${target} PRIVATE bitnet_flags bitnet_cli bitnet_api bitnet_platform)
   # GCC 12 sees overlapping copies in "text" + std::string (its bug 105651).
   target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 endfunction()

@@ -4,6 +4,7 @@
 
 #include "args.h"
 #include "bitnet/bitnet.hpp"
+#include "printable.h"
 
 #include <functional>
 
@@ -66,8 +67,6 @@ private:
 std::string decimal(double value, int digits);
 /// "216 MB"
 std::string megabytes(std::uint64_t bytes);
-/// Text of a file's for a terminal: control characters as '?', but for the `allowed` ones.
-std::string printable(std::string_view text, std::string_view allowed = {});
 double median(std::vector<double> values);
 
 /// -m and how to compute.
