@@ -51,6 +51,15 @@ Status Model::tokenize(std::string_view text, bool add_bos, Vec<TokenId>& out) c
   return tokenizer.encode(text, out);
 }
 
+Status Model::tokenize_framed(std::string_view text, bool add_bos,
+                              Vec<TokenId>& out) const noexcept {
+  const Tokenizer& tokenizer = *data_->tokenizer;
+  const std::string_view bos = tokenizer.raw(tokenizer.bos());
+  if (add_bos && tokenizer.add_bos() && !text.starts_with(bos))
+    BITNET_TRY(out.push(tokenizer.bos()));
+  return tokenizer.encode_framed(text, out);
+}
+
 Status Model::tokenize_chat(std::span<const ChatMessage> messages, bool add_generation_prompt,
                             Vec<TokenId>& out) const noexcept {
   return frame_chat(*data_->tokenizer, data_->chat, messages, add_generation_prompt, out);
@@ -120,6 +129,10 @@ Status Session::evaluate_all(std::span<const TokenId> ids, LogitsSink sink,
   return data_->engine.evaluate(ids, sink, context);
 }
 std::span<const float> Session::logits() const noexcept { return data_->engine.logits(); }
+Status Session::embed(std::span<const TokenId> ids, Pooling pooling, bool normalize,
+                      std::span<float> out) noexcept {
+  return data_->engine.embed(ids, pooling, normalize, out);
+}
 std::uint32_t Session::size() const noexcept { return data_->engine.size(); }
 std::uint32_t Session::capacity() const noexcept { return data_->engine.capacity(); }
 void Session::truncate(std::uint32_t size) noexcept { data_->engine.truncate(size); }

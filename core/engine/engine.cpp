@@ -2,6 +2,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace bitnet {
 
@@ -89,6 +90,45 @@ Status Engine::extend(std::span<const TokenId> ids, Sink sink, void* context) no
       has_logits_ = true;
     }
   }
+  return {};
+}
+
+Status Engine::embed(std::span<const TokenId> ids, Pooling pooling, bool normalize,
+                     std::span<float> out) noexcept {
+  if (ids.empty())
+    return Error(ErrorCode::EmptyPrompt);
+  if (out.size() != network_->config.hidden)
+    return Error(ErrorCode::InvalidArgument) << "room for " << std::uint64_t{out.size()}
+                                             << " floats, hidden size " << network_->config.hidden;
+  if (ids.size() > state_.kv.capacity)
+    return Error(ErrorCode::ContextFull)
+           << std::uint64_t{ids.size()} << " tokens, context of " << capacity();
+  BITNET_TRY(check_ids(ids));
+  auto sums = Buffer<double>::make(out.size(), "embedding");
+  BITNET_TRY(sums);
+  truncate(0);
+  const std::size_t count = pooling == Pooling::kMean ? ids.size() : 1;
+  while (!ids.empty()) {
+    const auto batch = ids.first(std::min(ids.size(), state_.batch));
+    ids = ids.subspan(batch.size());
+    forward(*network_, state_, batch, history_.size(), *parallel_);
+    BITNET_TRY(history_.append(batch));
+    const bool all = pooling == Pooling::kMean;
+    for (std::size_t i = all ? 0 : batch.size() - 1; (all || ids.empty()) && i < batch.size();
+         ++i) {
+      const auto state = hidden(*network_, state_, i, *parallel_);
+      for (std::size_t d = 0; d < state.size(); ++d)
+        (*sums)[d] += static_cast<double>(state[d]);
+    }
+  }
+  double squares = 0.0;
+  for (double& value : *sums) {
+    value /= static_cast<double>(count);
+    squares += value * value;
+  }
+  const double length = normalize && squares > 0.0 ? std::sqrt(squares) : 1.0;
+  for (std::size_t d = 0; d < out.size(); ++d)
+    out[d] = static_cast<float>((*sums)[d] / length);
   return {};
 }
 

@@ -29,6 +29,8 @@ public:
   /// Ends a generation under way.
   Status evaluate(std::span<const TokenId> ids, Sink sink, void* context) noexcept;
   std::span<const float> logits() const noexcept;
+  Status embed(std::span<const TokenId> ids, Pooling pooling, bool normalize,
+               std::span<float> out) noexcept;
 
   std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(history_.size()); }
   std::uint32_t capacity() const noexcept { return static_cast<std::uint32_t>(state_.kv.capacity); }

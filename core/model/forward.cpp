@@ -52,11 +52,19 @@ void forward(const Network& network, State& state, std::span<const TokenId> ids,
   }
 }
 
-void logits(const Network& network, State& state, std::size_t index, Parallel& parallel) noexcept {
+std::span<const float> hidden(const Network& network, State& state, std::size_t index,
+                              Parallel& parallel) noexcept {
   Activations& a = state.a;
   const Pass pass{network, state, parallel, 1};
   norm(pass, {a.h.data() + index * state.width_h, state.width_h}, network.weights.output_norm,
        {a.x.data(), state.width_x});
+  return {a.x.data(), network.config.hidden};
+}
+
+void logits(const Network& network, State& state, std::size_t index, Parallel& parallel) noexcept {
+  Activations& a = state.a;
+  const Pass pass{network, state, parallel, 1};
+  hidden(network, state, index, parallel);
   linear(pass, {a.x.data(), state.width_x},
          {{&network.weights.output_head(), a.logits.data(), state.width_v}});
 }

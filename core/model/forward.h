@@ -22,6 +22,10 @@ struct Network {
 void forward(const Network& network, State& state, std::span<const TokenId> ids,
              std::size_t position, Parallel& parallel) noexcept;
 
+/// The final normed hidden state of token `index` of the batch just evaluated: state.a.x [H], which is returned.
+std::span<const float> hidden(const Network& network, State& state, std::size_t index,
+                              Parallel& parallel) noexcept;
+
 /// Logits of token `index` of the batch just evaluated, into state.a.logits [V].
 void logits(const Network& network, State& state, std::size_t index, Parallel& parallel) noexcept;
 

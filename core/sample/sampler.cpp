@@ -31,7 +31,8 @@ constexpr float kLargest = std::numeric_limits<float>::max();
 
 bool is_greedy(const SamplerOptions& options) noexcept { return options.temperature <= 0.0F; }
 bool has_penalty(const SamplerOptions& options) noexcept {
-  return options.repetition_penalty != 1.0F;
+  return options.repetition_penalty != 1.0F || options.presence_penalty != 0.0F ||
+         options.frequency_penalty != 0.0F;
 }
 
 } // namespace
@@ -46,6 +47,10 @@ Result<Sampler> Sampler::make(const SamplerOptions& options, std::size_t vocabul
     return Error(error) << "min_p must be at least 0 and below 1";
   if (!within(options.repetition_penalty, 0.1F, 10.0))
     return Error(error) << "repetition_penalty must be within 0.1 and 10";
+  if (!within(options.presence_penalty, -100.0, 100.0))
+    return Error(error) << "presence_penalty must be within -100 and 100";
+  if (!within(options.frequency_penalty, -100.0, 100.0))
+    return Error(error) << "frequency_penalty must be within -100 and 100";
   if (vocabulary == 0)
     return Error(error) << "the vocabulary is empty";
 
@@ -58,7 +63,21 @@ Result<Sampler> Sampler::make(const SamplerOptions& options, std::size_t vocabul
   if (!candidates)
     return candidates.error();
   sampler.candidates_ = std::move(*candidates);
+  if (has_penalty(options)) {
+    auto counts = Buffer<std::uint32_t>::make(vocabulary, "sampler counts");
+    if (!counts)
+      return counts.error();
+    sampler.counts_ = std::move(*counts);
+  }
   return sampler;
+}
+
+float Sampler::penalised(float logit, std::uint32_t count) const noexcept {
+  const float repetition = options_.repetition_penalty;
+  float value = logit > 0.0F ? logit / repetition : logit * repetition;
+  value -= static_cast<float>(count) * options_.frequency_penalty;
+  value -= options_.presence_penalty;
+  return std::clamp(value, -kLargest, kLargest); // a finite logit stays finite
 }
 
 Result<std::int32_t> Sampler::sample(std::span<const float> logits,
@@ -82,16 +101,21 @@ Result<std::int32_t> Sampler::sample(std::span<const float> logits,
   for (std::size_t i = 0; i < logits.size(); ++i)
     candidates_[i] = {logits[i], static_cast<std::int32_t>(i)};
   if (has_penalty(options_)) {
-    const float penalty = options_.repetition_penalty;
-    const std::size_t window = std::min<std::size_t>(options_.repetition_window, recent.size());
-    for (const std::int32_t id : recent.last(window)) {
-      if (id < 0 || static_cast<std::size_t>(id) >= logits.size())
+    const auto window =
+        recent.last(std::min<std::size_t>(options_.repetition_window, recent.size()));
+    const auto known = [&](std::int32_t id) {
+      return id >= 0 && static_cast<std::size_t>(id) < logits.size();
+    };
+    for (const std::int32_t id : window)
+      if (known(id))
+        ++counts_[static_cast<std::size_t>(id)];
+    for (const std::int32_t id : window) {
+      if (!known(id))
         continue;
-      const float logit =
-          logits[static_cast<std::size_t>(id)]; // the original: a repeated id is penalised once
-      if (std::isfinite(logit))                 // and stays finite
-        candidates_[static_cast<std::size_t>(id)].value =
-            std::clamp(logit > 0.0F ? logit / penalty : logit * penalty, -kLargest, kLargest);
+      const auto i = static_cast<std::size_t>(id);
+      const std::uint32_t count = std::exchange(counts_[i], 0); // 0 where the id comes again
+      if (count > 0 && std::isfinite(logits[i]))
+        candidates_[i].value = penalised(logits[i], count);
     }
   }
   Candidate* const begin = candidates_.begin();

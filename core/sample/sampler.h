@@ -13,7 +13,7 @@ public:
   static Result<Sampler> make(const SamplerOptions& options, std::size_t vocabulary) noexcept;
 
   /// Choose from `logits` (vocabulary floats, not changed). `recent` are the ids so far, newest last.
-  /// Order: repetition penalty, then greedy, or temperature, top-k, softmax, top-p, min-p, draw. Logits that are not
+  /// Order: penalties (repetition, frequency, presence), then greedy, or temperature, top-k, softmax, top-p, min-p, draw. Logits that are not
   /// finite never win; when none is finite the answer is BadWeights.
   Result<std::int32_t> sample(std::span<const float> logits,
                               std::span<const std::int32_t> recent) noexcept;
@@ -23,9 +23,13 @@ private:
     float value;
     std::int32_t id;
   };
+  /// The logit of an id that occurred `count` times in the window.
+  float penalised(float logit, std::uint32_t count) const noexcept;
+
   SamplerOptions options_;
   std::uint64_t state_ = 0;
   Buffer<Candidate> candidates_;
+  Buffer<std::uint32_t> counts_; ///< occurrences of each id in the window; all 0 between two calls
 };
 
 } // namespace bitnet

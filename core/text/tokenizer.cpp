@@ -16,8 +16,8 @@ namespace {
 
 /// Longest text that encode() takes: positions are 32-bit and SPM makes three bytes of a space.
 constexpr std::uint64_t kTextBytes = 1ULL << 28;
-/// Longest user-defined token: bounds the time that matching takes at each position of a hostile text.
-constexpr std::uint64_t kUserDefinedBytes = 256;
+/// Longest token that is looked for in a text: bounds the time that matching takes at each position of a hostile one.
+constexpr std::uint64_t kWordBytes = 256;
 
 constexpr std::string_view kTurnEnds[] = {"<|eot_id|>",    "<|im_end|>",    "<|end|>",
                                           "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>"};
@@ -50,18 +50,21 @@ Status check_size(std::string_view key, std::uint64_t size, std::uint64_t tokens
          << key << " has " << size << " entries, tokenizer.ggml.tokens " << tokens;
 }
 
-/// Finds the tokens that are words by definition: at each place the longest, the first of equal ones.
+/// Finds the tokens of one kind that a text spells whole: at each place the longest, the first of equal ones.
 class WordFinder {
 public:
   /// With `escaped`, in texts whose spaces are marks.
-  static Result<WordFinder> make(const Vocabulary& vocabulary, bool escaped) noexcept {
+  static Result<WordFinder> make(const Vocabulary& vocabulary, TokenKind kind,
+                                 bool escaped) noexcept {
     WordFinder finder;
     for (std::size_t i = 0; i < vocabulary.size(); ++i) {
       const auto id = static_cast<TokenId>(i);
       const std::string_view text = vocabulary.text(id);
-      if (vocabulary.kind(id) != TokenKind::kUserDefined || text.empty())
+      if (vocabulary.kind(id) != kind || text.empty())
         continue;
-      if (text.size() > kUserDefinedBytes)
+      if (text.size() > kWordBytes && kind == TokenKind::kControl)
+        continue; // no template spells such a one
+      if (text.size() > kWordBytes)
         return Error(ErrorCode::LimitExceeded)
                << "user-defined token " << id << " has " << std::uint64_t{text.size()} << " bytes";
       const std::size_t begin = finder.arena_.size();
@@ -86,6 +89,26 @@ public:
     TokenId id = kNoToken;
     std::size_t size = 0;
   };
+  /// Calls word(match) for each word found and stretch(text) for what lies before, between and behind them, the last
+  /// one even when it is empty.
+  template <class Stretch, class Found>
+  Status cut(std::string_view text, Stretch stretch, Found found) const noexcept {
+    if (empty())
+      return stretch(text);
+    std::size_t at = 0;
+    while (at < text.size()) {
+      const auto word = match(text.substr(at));
+      if (word.id == kNoToken) {
+        ++at;
+        continue;
+      }
+      BITNET_TRY(stretch(text.substr(0, at)));
+      BITNET_TRY(found(word.id));
+      text.remove_prefix(at + word.size);
+      at = 0;
+    }
+    return stretch(text);
+  }
   /// The longest word that `text` (not empty) begins with.
   Match match(std::string_view text) const noexcept {
     Match best;
@@ -156,6 +179,7 @@ Result<Rules> choose_rules(const Metadata& metadata, const Vocabulary& vocabular
 struct Tokenizer::Impl {
   Vocabulary vocabulary;
   WordFinder user_defined;
+  WordFinder control;
   bool is_spm = false;
   WordRules words = WordRules::kGpt2;
   bool guessed = false;
@@ -248,10 +272,14 @@ Status Tokenizer::Impl::read(const Metadata& metadata) noexcept {
     ends[3 + i] = vocabulary.find(kTurnEnds[i]);
   BITNET_TRY(read_kinds(metadata));
 
-  auto finder = WordFinder::make(vocabulary, is_spm);
+  auto finder = WordFinder::make(vocabulary, TokenKind::kUserDefined, is_spm);
   if (!finder)
     return finder.error();
   user_defined = std::move(*finder);
+  finder = WordFinder::make(vocabulary, TokenKind::kControl, false);
+  if (!finder)
+    return finder.error();
+  control = std::move(*finder);
 
   if (is_spm) {
     const auto scores = metadata.numbers("tokenizer.ggml.scores");
@@ -330,21 +358,13 @@ Status Tokenizer::encode(std::string_view text, Vec<TokenId>& out, bool continui
     return impl_->is_spm ? impl_->spm.encode(impl_->vocabulary, stretch, out)
                          : impl_->bpe.encode(impl_->vocabulary, stretch, out);
   };
-  if (impl_->user_defined.empty())
-    return encode_stretch(text);
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const auto word = impl_->user_defined.match(text.substr(at));
-    if (word.id == kNoToken) {
-      ++at;
-      continue;
-    }
-    BITNET_TRY(encode_stretch(text.substr(0, at)));
-    BITNET_TRY(out.push(word.id));
-    text.remove_prefix(at + word.size);
-    at = 0;
-  }
-  return encode_stretch(text);
+  return impl_->user_defined.cut(text, encode_stretch, [&](TokenId id) { return out.push(id); });
+}
+
+Status Tokenizer::encode_framed(std::string_view text, Vec<TokenId>& out) const noexcept {
+  return impl_->control.cut(
+      text, [&](std::string_view stretch) { return encode(stretch, out); },
+      [&](TokenId id) { return out.push(id); });
 }
 
 Status Tokenizer::decode(TokenId id, Text& out, bool render_special, bool first) const noexcept {

@@ -1,6 +1,7 @@
 // Text to token ids and back (formats.md 4): byte-level BPE and SentencePiece-style BPE, vocabulary from GGUF metadata.
 // Text that a user typed never becomes a control token: encode() knows no special token at all; the framing of a chat
 // inserts special ids itself. The one exception is user-defined tokens (type 4), which are plain words by definition.
+// Callers who have framed a prompt themselves, as WASI-NN guests do, say so with encode_framed().
 #pragma once
 
 #include "bitnet/memory.hpp"
@@ -41,6 +42,10 @@ public:
   /// stands for it, or nothing). `continuing` says that text came before in the same stretch, so that SPM adds no
   /// leading space. Time is O(n log n) in the text's length; above 256 MiB: LimitExceeded.
   Status encode(std::string_view text, Vec<TokenId>& out, bool continuing = false) const noexcept;
+
+  /// The same, but control tokens that the text spells become their ids: for prompts that a template made, never for
+  /// what a user typed. Each stretch of text between two of them begins anew, as in llama.cpp's tokenizer.
+  Status encode_framed(std::string_view text, Vec<TokenId>& out) const noexcept;
 
   /// The bytes of one token, appended to `out`; a control token gives nothing unless `render_special`.
   /// Concatenating pieces gives the text; a piece alone may end inside a UTF-8 character. For SPM the leading space of

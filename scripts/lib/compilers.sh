@@ -4,6 +4,7 @@
 setup_native() {
   if [ -z "$(on_system cmake)" ] || [ -z "$(on_system ninja)" ]; then apt_install cmake ninja-build; fi
   setup_llvm
+  setup_json
   # the C and C++ library's headers
   echo '#include <filesystem>' | "$CXX" -std=c++20 -x c++ -fsyntax-only - 2>/dev/null || apt_install libstdc++-12-dev libc6-dev
 }
@@ -25,6 +26,7 @@ setup_lint() {
 setup_emscripten() {
   local emcc version prefix=$toolchain/emscripten key parts=(emscripten binaryen node-acorn) part
   setup_node
+  setup_json
   if emcc=$(existing emcc); then
     version=$(emcc_version "$emcc")
     if version_at_least "${version:-0}" 4.0.0; then

@@ -167,6 +167,17 @@ setup_catch2() {
   choose catch2 "BITNET_CATCH2_DIR=$into"
 }
 
+# The JSON parser of the WASI-NN host: one header, in a folder of its own so that cross compilers can be shown it.
+setup_json() {
+  local into=$root/build/deps/json
+  apt_install nlohmann-json3-dev
+  if [ ! -e "$into/nlohmann/json.hpp" ]; then
+    mkdir -p "$into"
+    cp -r /usr/include/nlohmann "$into/"
+  fi
+  choose json "BITNET_JSON_DIR=$into"
+}
+
 # The npm package's build tools, by its lock file.
 setup_web() {
   setup_node

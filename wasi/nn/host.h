@@ -64,8 +64,8 @@ Result<Model> open_model(std::string_view path, const LoadOptions& options) noex
 
 /// What get_output does when the guest's buffer is too small for the output.
 enum class OutputRule : std::uint8_t {
-  kProbe,     ///< TooLarge, and the size needed stands where the written size would
-  kClamp,     ///< the first bytes, and success (WasmEdge's BitNet backend up to 0.17.1); a buffer of 0 bytes still probes
+  kProbe, ///< TooLarge, and the size needed stands where the written size would
+  kClamp, ///< the first bytes, and success (WasmEdge's BitNet backend up to 0.17.1); a buffer of 0 bytes still probes
   kLlamaEdge, ///< as kProbe, but a buffer of 0 bytes is taken for the 245,888 that LlamaEdge's guests have behind it
 };
 
@@ -80,7 +80,8 @@ struct Hooks {
 
 struct HostOptions {
   OutputRule output_rule = OutputRule::kProbe;
-  /// The KV caches and activations of all contexts together; a context that would go beyond it gets TooLarge.
+  /// What the KV caches and activations of all its contexts, and the models that it loads from its own memory, may take
+  /// together; what would go beyond gets TooLarge.
   std::uint64_t max_session_bytes = std::uint64_t{8} << 30;
   Hooks hooks;
 };

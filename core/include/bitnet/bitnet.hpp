@@ -57,6 +57,9 @@ public:
   /// Append the ids of plain text; with `add_bos`, BOS goes first where the model wants one. Text never becomes a
   /// control token.
   Status tokenize(std::string_view text, bool add_bos, Vec<TokenId>& out) const noexcept;
+  /// The same for a prompt that a template has framed already: control tokens that the text spells become their ids,
+  /// and a BOS is not put before a text that begins with it. Never for what a user typed.
+  Status tokenize_framed(std::string_view text, bool add_bos, Vec<TokenId>& out) const noexcept;
   /// Append the ids of a conversation framed by the model's chat template (only built-in templates; formats.md 1).
   Status tokenize_chat(std::span<const ChatMessage> messages, bool add_generation_prompt,
                        Vec<TokenId>& out) const noexcept;
@@ -127,6 +130,13 @@ public:
   Status evaluate_all(std::span<const TokenId> ids, LogitsSink sink, void* context) noexcept;
   /// Logits of the last evaluated position, one per vocabulary entry; empty before the first evaluation.
   std::span<const float> logits() const noexcept;
+
+  /// The final normed hidden state of the text that `ids` are, one vector of ModelInfo::hidden floats into `out`: the
+  /// mean over all positions, or the last one's. Divided by its Euclidean length when `normalize` (a vector of zeros stays
+  /// so). The context holds the ids afterwards, and only them; ends a generation under way. EmptyPrompt, ContextFull,
+  /// BadToken; InvalidArgument when `out` has another size.
+  Status embed(std::span<const TokenId> ids, Pooling pooling, bool normalize,
+               std::span<float> out) noexcept;
 
   /// Tokens in the context.
   std::uint32_t size() const noexcept;

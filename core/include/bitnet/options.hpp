@@ -33,7 +33,10 @@ struct SamplerOptions {
   float top_p = 1.0F;              ///< (0, 1]; 1 = off
   float min_p = 0.0F;              ///< [0, 1); 0 = off: drop tokens below min_p times the likeliest
   float repetition_penalty = 1.0F; ///< [0.1, 10]; 1 = off
-  std::uint32_t repetition_window = 64; ///< how many recent ids the penalty looks at
+  float presence_penalty =
+      0.0F; ///< [-100, 100]; 0 = off: taken from the logit of an id that occurred
+  float frequency_penalty = 0.0F; ///< [-100, 100]; 0 = off: taken once for each time it occurred
+  std::uint32_t repetition_window = 64; ///< how many recent ids the penalties look at
   std::uint64_t seed = 0;
 };
 
@@ -46,6 +49,9 @@ struct GenerateOptions {
   /// Generation ends before the first of these in the text; at most 16 of at most 256 bytes each, none empty.
   std::span<const std::string_view> stop;
 };
+
+/// How the hidden states of all positions become the one vector of an embedding.
+enum class Pooling : std::uint8_t { kLast, kMean };
 
 struct ChatMessage {
   std::string_view role; ///< "system", "user" or "assistant"
