@@ -15,7 +15,7 @@ const tokens = String.raw`\[INFO\] llama_commit: "[^"]+"\n\[INFO\] llama_build_n
 const counts = String.raw`\[INFO\] Number of input tokens: \d+\n\[INFO\] Number of output tokens: \d+\n`;
 const answer = new RegExp(`^Prompt:\n${prompt}\nResponse:\n${tokens}${text}\n${counts}$`);
 const unsupported = { status: 'fails', stderr: /Failed to build graph: BackendError\(UnsupportedOperation\)/ };
-const otherEncoding = { status: 'fails', stderr: /InvalidEncoding/ };
+const otherEncoding = { status: 'fails', stderr: /InvalidEncoding|INVALID_ENCODING/ };
 const vision = { args: ['default', prompt], env: { mmproj: 'mmproj.gguf', image: 'image.jpg' }, ...unsupported };
 
 /// name: its .wasm, without the folders that all share. Of the others what is not named is: preload { default: the model },
