@@ -15,6 +15,7 @@ using std::string_view;
 
 constexpr int kFailed = 1;
 constexpr int kTrapStatus = 134;
+constexpr const char* kGuestVariable = "BITNET_GUEST";
 constexpr std::uint64_t kMostModuleBytes = std::uint64_t{1} << 30;
 
 /// A vector of the C API's, which owns what it holds.
@@ -97,12 +98,14 @@ Owned<wasi_config_t, wasi_config_delete> wasi_of(const CommandLine& line,
   std::vector<const char*> names;
   std::vector<const char*> values;
   for (const CommandLine::Variable& variable : line.environment) {
+    if (line.guests > 1 && variable.name == kGuestVariable)
+      continue;
     names.push_back(variable.name.c_str());
     values.push_back(variable.value.c_str());
   }
   const string number_text = std::to_string(number);
   if (line.guests > 1) {
-    names.push_back("BITNET_GUEST");
+    names.push_back(kGuestVariable);
     values.push_back(number_text.c_str());
   }
   if (!wasi_config_set_env(wasi.get(), names.size(), names.data(), values.data())) {
@@ -207,23 +210,31 @@ bool Program::check_imports_and_exports() const {
   for (std::size_t i = 0; i < imports.size; ++i)
     shared |= is_shared_memory(wasm_importtype_type(imports.data[i]));
   bool start = false;
+  bool plain = false;
   bool memory = false;
   for (std::size_t i = 0; i < exports.size; ++i) {
     const string_view name = view_of(wasm_exporttype_name(exports.data[i]));
     const wasm_externtype_t* type = wasm_exporttype_type(exports.data[i]);
     shared |= is_shared_memory(type);
     memory |= name == "memory" && wasm_externtype_kind(type) == WASM_EXTERN_MEMORY;
-    start |= name == "_start" && wasm_externtype_kind(type) == WASM_EXTERN_FUNC;
+    if (name == "_start" && wasm_externtype_kind(type) == WASM_EXTERN_FUNC) {
+      const wasm_functype_t* function = wasm_externtype_as_functype_const(type);
+      start = true;
+      plain =
+          wasm_functype_params(function)->size == 0 && wasm_functype_results(function)->size == 0;
+    }
   }
   if (shared)
     complain(name_ +
              " has a shared memory: WASI preview 1 gives guests no threads, build it without them");
   else if (!start)
     complain(name_ + " exports no _start: it is a library (a reactor), not a program");
+  else if (!plain)
+    complain(name_ + ": _start takes or returns values, which no program's does");
   else if (!memory)
     complain(name_ + " exports no memory under that name, where WASI and WASI-NN look for what a "
                      "guest hands them");
-  return !shared && start && memory;
+  return !shared && start && plain && memory;
 }
 
 bool Program::define_imports() {
