@@ -83,7 +83,7 @@ struct HostOptions {
   /// What the KV caches and activations of all its contexts, and the models that it loads from its own memory, may take
   /// together; what would go beyond gets TooLarge.
   std::uint64_t max_session_bytes = std::uint64_t{8} << 30;
-  Hooks hooks;
+  Hooks hooks = {};
 };
 
 /// One guest's graphs and contexts. The guest's threads may call at once: two calls on one context give Busy to the

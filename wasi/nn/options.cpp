@@ -218,6 +218,9 @@ public:
 
   bool parse_error(std::size_t position, const std::string& /*token*/,
                    const Json::exception& /*why*/) {
+    return malformed(position);
+  }
+  bool malformed(std::size_t position) {
     return fail(Errno::kInvalidEncoding, Error(ErrorCode::Malformed)
                                              << "JSON, near byte " << std::uint64_t{position});
   }
@@ -367,11 +370,20 @@ private:
   std::string key_;
 };
 
+/// The parser takes a NUL for the end; so do we, but only where it is the end.
+bool parse(std::string_view json, auto& reader) {
+  while (json.ends_with('\0'))
+    json.remove_suffix(1);
+  if (const std::size_t nul = json.find('\0'); nul != std::string_view::npos)
+    return reader.malformed(nul);
+  return Json::sax_parse(json.begin(), json.end(), &reader);
+}
+
 } // namespace
 
 JsonError parse_options(std::string_view json, Options& options) noexcept {
   OptionsReader reader(options);
-  if (Json::sax_parse(json.begin(), json.end(), &reader))
+  if (parse(json, reader))
     options = reader.options;
   return reader.result;
 }
@@ -383,7 +395,7 @@ JsonError parse_messages(std::string_view json, Messages& messages) noexcept {
   if (const Status status = messages.text.reserve(json.size()); !status)
     return {Errno::kTooLarge, status.error()};
   MessagesReader reader(messages);
-  Json::sax_parse(json.begin(), json.end(), &reader);
+  parse(json, reader);
   return reader.result;
 }
 
