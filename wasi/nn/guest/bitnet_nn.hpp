@@ -587,8 +587,9 @@ public:
       return context.error();
     if (const Status status = context->set_input(1, R"({"messages":true})"); !status)
       return status.error();
-    // Who reads messages refuses what is no list of them; who does not takes it for a prompt.
-    if (context->set_input(0, "?"))
+    // Another host would take the list for a prompt, and its model would answer that.
+    const auto details = context->get_output(1);
+    if (!details || details->find("bitnet-edge") == std::string::npos)
       return Error{Errno::kUnsupportedOperation, "set_input"};
     Chat chat(std::move(*context));
     if (!system.empty())
