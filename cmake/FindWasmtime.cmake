@@ -1,8 +1,8 @@
 # Wasmtime's C API: target Wasmtime::Wasmtime, and Wasmtime_VERSION as the headers tell it. A folder with include/ and lib/ may be
 # named in WASMTIME_DIR (scripts/setup wasmtime-c makes one); else where this machine keeps its libraries.
 set(WASMTIME_DIR "$ENV{WASMTIME_DIR}" CACHE PATH "Folder of Wasmtime's C API: include/wasmtime.h and lib/")
-find_path(Wasmtime_INCLUDE_DIR wasmtime.h HINTS "${WASMTIME_DIR}/include")
-find_library(Wasmtime_LIBRARY wasmtime HINTS "${WASMTIME_DIR}/lib")
+find_path(Wasmtime_INCLUDE_DIR wasmtime.h HINTS "${WASMTIME_DIR}/include" "$ENV{WASMTIME_DIR}/include")
+find_library(Wasmtime_LIBRARY wasmtime HINTS "${WASMTIME_DIR}/lib" "$ENV{WASMTIME_DIR}/lib")
 mark_as_advanced(Wasmtime_INCLUDE_DIR Wasmtime_LIBRARY)
 
 if(Wasmtime_INCLUDE_DIR)
