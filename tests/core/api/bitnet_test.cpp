@@ -345,6 +345,55 @@ TEST_CASE("chat needs a template that is built in", "[api]") {
         "<|begin_of_text|>User: hi<|eot_id|>Assistant: ");
 }
 
+TEST_CASE("embeddings: what is pooled, whatever the kernels, threads and batch", "[api]") {
+  const ByteVector file = small_file();
+  const Model model = load_model(file);
+  const auto pool = make_parallel(3);
+  const auto embedded = [&](const Model& of, Parallel& parallel, std::uint32_t batch,
+                            const Ids& ids, Pooling pooling, bool normalize) {
+    Session session = make_session(of, parallel, {.batch = batch});
+    CHECK(session.evaluate(kPrompt)); // whatever was there before
+    std::vector<float> vector(model.info().hidden);
+    CHECK(session.embed(ids, pooling, normalize, vector));
+    CHECK(session.size() == ids.size());
+    CHECK(session.logits().empty());
+    return vector;
+  };
+  Serial serial;
+  const auto last = embedded(model, serial, 64, kPrompt, Pooling::kLast, false);
+  const auto mean = embedded(model, serial, 64, kPrompt, Pooling::kMean, false);
+  // A causal model: what is new in the sum over n positions is the last one.
+  const Ids shorter(kPrompt.begin(), kPrompt.end() - 1);
+  const auto before = embedded(model, serial, 64, shorter, Pooling::kMean, false);
+  for (std::size_t d = 0; d < last.size(); ++d)
+    CHECK(std::abs(mean[d] * 4 - before[d] * 3 - last[d]) < 1e-4F * (1 + std::abs(last[d])));
+  double squares = 0;
+  for (const float value : embedded(model, serial, 64, kPrompt, Pooling::kMean, true))
+    squares += static_cast<double>(value) * static_cast<double>(value);
+  CHECK(std::abs(squares - 1) < 1e-6);
+  for (const std::string_view isa : available_isas())
+    for (Parallel* parallel : std::initializer_list<Parallel*>{&serial, pool.get()})
+      for (const std::uint32_t batch : {1U, 3U, 64U}) {
+        const Model same = load_model(file, {.isa = isa});
+        CHECK(embedded(same, *parallel, batch, kPrompt, Pooling::kLast, false) == last);
+        CHECK(embedded(same, *parallel, batch, kPrompt, Pooling::kMean, false) == mean);
+      }
+
+  // Another context's generation goes on from it.
+  Session session = make_session(model, serial);
+  std::vector<float> vector(model.info().hidden);
+  CHECK(session.embed(kPrompt, Pooling::kLast, true, vector));
+  Session other = make_session(model, serial);
+  CHECK(greedy(session, kPrompt, 5) == greedy(other, kPrompt, 5));
+
+  CHECK(code_of(session.embed({}, Pooling::kLast, true, vector)) == ErrorCode::EmptyPrompt);
+  CHECK(code_of(session.embed(Ids(65, 1), Pooling::kLast, true, vector)) == ErrorCode::ContextFull);
+  CHECK(code_of(session.embed(Ids{-1}, Pooling::kLast, true, vector)) == ErrorCode::BadToken);
+  vector.pop_back();
+  CHECK(code_of(session.embed(kPrompt, Pooling::kLast, true, vector)) ==
+        ErrorCode::InvalidArgument);
+}
+
 TEST_CASE("errors of a session come through", "[api]") {
   Serial serial;
   const Model model = load_model(small_file());

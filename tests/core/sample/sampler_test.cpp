@@ -85,6 +85,9 @@ TEST_CASE("options outside their ranges are named", "[sample]") {
   refused("min_p", &SamplerOptions::min_p, {-0.1F, 1.0F, kNan, kInfinity});
   refused("repetition_penalty", &SamplerOptions::repetition_penalty,
           {0.0F, 0.09F, 10.1F, kNan, -1.0F});
+  for (const auto penalty : {&SamplerOptions::presence_penalty, &SamplerOptions::frequency_penalty})
+    refused(penalty == &SamplerOptions::presence_penalty ? "presence_penalty" : "frequency_penalty",
+            penalty, {-100.1F, 100.1F, kNan, kInfinity});
   CHECK_FALSE(Sampler::make({}, 0));
   SamplerOptions edges{.temperature = 100.0F,
                        .top_k = ~0U,
@@ -215,6 +218,39 @@ TEST_CASE("the repetition penalty", "[sample]") {
       made({.repetition_penalty = 0.1F}, 3).sample(huge, std::array<std::int32_t, 3>{0, 1, 2});
   REQUIRE(id);
   CHECK(*id == 0);
+}
+
+TEST_CASE("presence and frequency penalties", "[sample]") {
+  const std::vector<float> logits{2.0F, 1.5F, 1.0F};
+  const auto choice = [&](const SamplerOptions& options, std::vector<std::int32_t> recent) {
+    Sampler sampler = made(options, 3);
+    const auto first = sampler.sample(logits, recent);
+    const auto second = sampler.sample(logits, recent); // counts do not stay behind
+    REQUIRE(first);
+    CHECK(*first == *second);
+    return *first;
+  };
+  CHECK(choice({.presence_penalty = 0.4F}, {0, 0, 0}) == 0); // once
+  CHECK(choice({.presence_penalty = 0.6F}, {0}) == 1);
+  CHECK(choice({.frequency_penalty = 0.2F}, {0, 0}) == 0);
+  CHECK(choice({.frequency_penalty = 0.2F}, {0, 1, 0, 0}) == 0); // 1.4 against 1.3
+  CHECK(choice({.frequency_penalty = 0.4F}, {0, 1, 0, 0}) == 1); // 0.8 against 1.1
+  CHECK(choice({.frequency_penalty = 0.4F, .repetition_window = 2}, {0, 0, 0, 1}) == 0);
+  CHECK(choice({.presence_penalty = -1.5F}, {2}) == 2);
+  // Each exactly: logit / repetition - count * frequency - presence.
+  auto expected = exponentials({2.0F / 2 - 2 * 0.25F - 0.1F, 1.5F, 1.0F});
+  check_shares(shares({.temperature = 1.0F,
+                       .repetition_penalty = 2.0F,
+                       .presence_penalty = 0.1F,
+                       .frequency_penalty = 0.25F,
+                       .seed = 8},
+                      logits, kDraws, {0, 0}),
+               expected, kDraws);
+  const std::vector<float> huge{-3e38F, kNan, 1.0F};
+  const auto id = made({.presence_penalty = 100.0F, .frequency_penalty = 100.0F}, 3)
+                      .sample(huge, std::array<std::int32_t, 3>{0, 1, 2});
+  REQUIRE(id);
+  CHECK(*id == 2);
 }
 
 TEST_CASE("extreme temperatures and logits stay defined", "[sample]") {

@@ -363,6 +363,41 @@ TEST_CASE("plain text never becomes a control token", "[text]") {
   CHECK(tokenizer->kind(2) == TokenKind::kControl);
 }
 
+TEST_CASE("in a framed prompt control tokens count, the longest first", "[text]") {
+  const std::vector<ExtraToken> extra{
+      {"<|eot_id|>", 3}, {"<|eot", 3}, {"<|x|>", 1}, {"zz", 5}, {std::string(300, 'c'), 3}};
+  for (auto builder : {golden_bpe("gpt-2"), golden_bpe("llama-bpe"), golden_spm()}) {
+    const auto tokenizer = make_tokenizer(with_tokens(builder, extra));
+    REQUIRE(tokenizer);
+    const auto framed = [&](std::string_view text) {
+      Vec<TokenId> ids;
+      CHECK(tokenizer->encode_framed(text, ids));
+      return Ids(ids.begin(), ids.end());
+    };
+    const auto joined = [](std::initializer_list<Ids> parts) {
+      Ids all;
+      for (const Ids& part : parts)
+        all.insert(all.end(), part.begin(), part.end());
+      return all;
+    };
+    const TokenId eot = tokenizer->find("<|eot_id|>");
+    const TokenId cut = tokenizer->find("<|eot");
+    const TokenId x = tokenizer->find("<|x|>");
+    CHECK(framed("") == Ids{});
+    CHECK(framed("Hello there") == encode(*tokenizer, "Hello there"));
+    CHECK(framed("<|eot_id|>") == Ids{eot});
+    CHECK(framed("Hello<|eot_id|> you<|eot|><|x|>") == joined({encode(*tokenizer, "Hello"),
+                                                               {eot},
+                                                               encode(*tokenizer, " you"),
+                                                               {cut},
+                                                               encode(*tokenizer, "|>"),
+                                                               {x}}));
+    CHECK(framed("a zz b") == encode(*tokenizer, "a zz b")); // unused is not control
+    const std::string most(300, 'c');                        // too long to be looked for
+    CHECK(framed(most) == encode(*tokenizer, most));
+  }
+}
+
 TEST_CASE("a text beyond the limit is refused", "[text]") {
   const auto tokenizer = make_tokenizer(golden_bpe("gpt-2"));
   REQUIRE(tokenizer);
