@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { builtIn, golden, root } from '../support/cli.mjs';
 import { guestMissing, publicGuests, runGuest } from '../support/public-guests.mjs';
-import { Guest, watFile, wordsOf } from './guest.mjs';
+import { Guest, hashGuest, hostileGuest, watFile, wordsOf } from './guest.mjs';
 
 const program = process.env.BITNET_NN ?? join(root, 'build/native/bitnet-nn');
 const reason = existsSync(program) ? false : `${program} is not built`;
@@ -39,12 +39,6 @@ for (const guest of publicGuests) {
 }
 
 // --- the promise ---
-
-const greedy = '{"temp":0,"n-predict":200,"ignore-eos":true,"logits-hash":true}';
-function hashGuest() {
-  const guest = new Guest().ready(greedy);
-  return guest.call('set_input', 0, 0, guest.tensor('Once upon a time')).call('compute', 0).output(1);
-}
 
 check('the same bits as every engine, on every kernel and number of threads', () => {
   const file = hashGuest().file('hash');
@@ -277,72 +271,8 @@ check('SIGINT and SIGTERM end it too', async () => {
 // --- guests that mean no good: an errno each time, on the memory that Wasmtime gives them ---
 
 check('hostile calls get an errno', () => {
-  const guest = new Guest().ready('{"temp":0,"n-predict":2}');
-  const end = guest.memory * 65536;
-  const [name, length] = guest.text('default');
-  const cell = guest.cell();
-  const expected = [0, 0];
-  const call = (errno, ...args) => {
-    guest.call(...args);
-    expected.push(errno);
-  };
-  const prompt = guest.tensor('Once upon a time');
-  // Pointers outside the memory, at its very end, and lengths that wrap.
-  for (const at of [end, end - 3, -1, -4, 0x80000000]) {
-    call(1, 'load_by_name', name, length, at);
-    call(1, 'init_execution_context', 0, at);
-    call(1, 'set_input', 0, 0, at);
-    call(1, 'get_output', 0, 0, cell, 4, at);
-    call(1, 'load', at, 1, 6, 0, cell);
-  }
-  call(1, 'load_by_name', -8, 16, cell);
-  call(1, 'load_by_name', name, -1, cell);
-  call(1, 'load_by_name', end, 1, cell);
-  call(8, 'load_by_name', end, 0, cell); // the empty name, which nothing has
-  call(1, 'load_by_name_with_config', name, length, 16, -16, cell);
-  call(1, 'set_input', 0, 0, guest.words(0, 1, 3, -16, 32));
-  call(1, 'set_input', 0, 0, guest.words(0, 1, 3, 16, -1));
-  call(1, 'set_input', 0, 0, guest.words(0, 1, 3, end - 8, 9));
-  call(1, 'load', guest.words(16, -1), 1, 6, 0, cell);
-  call(1, 'load', guest.words(16, 16), 0x20000001, 6, 0, cell); // times 8 it is 8
-  call(2, 'load', guest.words(16, 16), 1, 6, 0, cell); // no GGUF there
-  call(2, 'load', guest.words(16, 16), 1, 0, 0, cell);
-  call(2, 'load', guest.words(16, 16), 1, -1, 0, cell);
-  call(1, 'load', guest.words(16, 16), 1, 6, -1, cell);
-  // Handles that were never given, inputs and outputs that do not exist, calls out of order.
-  for (const handle of [1, 2, 255, -1, 0x7fffffff]) {
-    call(1, 'init_execution_context', handle, cell);
-    call(1, 'set_input', handle, 0, prompt);
-    call(1, 'compute', handle);
-    call(1, 'compute_single', handle);
-    call(1, 'get_output', handle, 0, cell, 4, cell);
-    call(1, 'fini_single', handle);
-    call(1, 'unload', handle);
-    call(1, 'finalize_execution_context', handle);
-  }
-  call(1, 'compute', 0);
-  call(1, 'set_input', 0, 2, prompt);
-  call(2, 'set_input', 0, 1, guest.tensor('{"temp":'));
-  call(1, 'set_input', 0, 1, guest.tensor('{"temp":"warm"}'));
-  call(0, 'set_input', 0, 0, prompt);
-  call(0, 'compute', 0);
-  call(1, 'get_output', 0, 2, cell, 4, cell);
-  call(1, 'get_output', 0, 0, end - 2, 4, cell);
-  call(1, 'get_output', 0, 0, 16, -1, cell);
-  // After the end.
-  call(0, 'unload', 0);
-  call(1, 'unload', 0);
-  call(1, 'compute', 0);
-  call(1, 'init_execution_context', 0, cell);
-  call(0, 'finalize_execution_context', 0);
-  call(1, 'finalize_execution_context', 0);
-  call(1, 'set_input', 0, 0, prompt);
-  const calls = guest.body.map((line) => /\(call \$(\w+ .*?)\)\)$/.exec(line)?.[1]).filter(Boolean);
-  guest.errnos();
-  const got = wordsOf(ends(0, [...preload, guest.file('hostile')]).stdout);
-  assert.equal(got.length, expected.length);
-  const wrong = got.flatMap((errno, i) => (errno === expected[i] ? [] : [`${calls[i]}: ${errno}, not ${expected[i]}`]));
-  assert.deepEqual(wrong, []);
+  const { guest, check: inspect } = hostileGuest();
+  inspect(ends(0, [...preload, guest.file('hostile')]).stdout);
 });
 
 check('thousands of graphs and contexts leave nothing behind', () => {

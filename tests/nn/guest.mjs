@@ -1,4 +1,5 @@
 // Guests made to order, in WebAssembly's text format: calls with constants, one after the other, and what came of them.
+import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../support/cli.mjs';
@@ -112,3 +113,84 @@ export class Guest {
 
 /// The words that errnos() printed.
 export const wordsOf = (buffer) => Array.from({ length: buffer.length / 4 }, (_, i) => buffer.readUInt32LE(4 * i));
+
+/// The answer whose logits every engine has alike: prints output 1, which has their hash.
+export function hashGuest() {
+  const guest = new Guest().ready('{"temp":0,"n-predict":200,"ignore-eos":true,"logits-hash":true}');
+  return guest.call('set_input', 0, 0, guest.tensor('Once upon a time')).call('compute', 0).output(1);
+}
+
+/// A guest that means no good, and what holds of that which it prints: an errno each time.
+export function hostileGuest() {
+  const guest = new Guest().ready('{"temp":0,"n-predict":2}');
+  const end = guest.memory * 65536;
+  const [name, length] = guest.text('default');
+  const cell = guest.cell();
+  const expected = [0, 0];
+  const call = (errno, ...args) => {
+    guest.call(...args);
+    expected.push(errno);
+  };
+  const prompt = guest.tensor('Once upon a time');
+  // Pointers outside the memory, at its very end, and lengths that wrap.
+  for (const at of [end, end - 3, -1, -4, 0x80000000]) {
+    call(1, 'load_by_name', name, length, at);
+    call(1, 'init_execution_context', 0, at);
+    call(1, 'set_input', 0, 0, at);
+    call(1, 'get_output', 0, 0, cell, 4, at);
+    call(1, 'load', at, 1, 6, 0, cell);
+  }
+  call(1, 'load_by_name', -8, 16, cell);
+  call(1, 'load_by_name', name, -1, cell);
+  call(1, 'load_by_name', end, 1, cell);
+  call(8, 'load_by_name', end, 0, cell); // the empty name, which nothing has
+  call(1, 'load_by_name_with_config', name, length, 16, -16, cell);
+  call(1, 'set_input', 0, 0, guest.words(0, 1, 3, -16, 32));
+  call(1, 'set_input', 0, 0, guest.words(0, 1, 3, 16, -1));
+  call(1, 'set_input', 0, 0, guest.words(0, 1, 3, end - 8, 9));
+  call(1, 'load', guest.words(16, -1), 1, 6, 0, cell);
+  call(1, 'load', guest.words(16, 16), 0x20000001, 6, 0, cell); // times 8 it is 8
+  call(2, 'load', guest.words(16, 16), 1, 6, 0, cell); // no GGUF there
+  call(2, 'load', guest.words(16, 16), 1, 0, 0, cell);
+  call(2, 'load', guest.words(16, 16), 1, -1, 0, cell);
+  call(1, 'load', guest.words(16, 16), 1, 6, -1, cell);
+  // Handles that were never given, inputs and outputs that do not exist, calls out of order.
+  for (const handle of [1, 2, 255, -1, 0x7fffffff]) {
+    call(1, 'init_execution_context', handle, cell);
+    call(1, 'set_input', handle, 0, prompt);
+    call(1, 'compute', handle);
+    call(1, 'compute_single', handle);
+    call(1, 'get_output', handle, 0, cell, 4, cell);
+    call(1, 'fini_single', handle);
+    call(1, 'unload', handle);
+    call(1, 'finalize_execution_context', handle);
+  }
+  call(1, 'compute', 0);
+  call(1, 'set_input', 0, 2, prompt);
+  call(2, 'set_input', 0, 1, guest.tensor('{"temp":'));
+  call(1, 'set_input', 0, 1, guest.tensor('{"temp":"warm"}'));
+  call(0, 'set_input', 0, 0, prompt);
+  call(0, 'compute', 0);
+  call(1, 'get_output', 0, 2, cell, 4, cell);
+  call(1, 'get_output', 0, 0, end - 2, 4, cell);
+  call(1, 'get_output', 0, 0, 16, -1, cell);
+  // After the end.
+  call(0, 'unload', 0);
+  call(1, 'unload', 0);
+  call(1, 'compute', 0);
+  call(1, 'init_execution_context', 0, cell);
+  call(0, 'finalize_execution_context', 0);
+  call(1, 'finalize_execution_context', 0);
+  call(1, 'set_input', 0, 0, prompt);
+  const calls = guest.body.map((line) => /\(call \$(\w+ .*?)\)\)$/.exec(line)?.[1]).filter(Boolean);
+  guest.errnos();
+  return {
+    guest,
+    check(stdout) {
+      const got = wordsOf(stdout);
+      assert.equal(got.length, expected.length);
+      const wrong = got.flatMap((errno, i) => (errno === expected[i] ? [] : [`${calls[i]}: ${errno}, not ${expected[i]}`]));
+      assert.deepEqual(wrong, []);
+    },
+  };
+}
