@@ -1,25 +1,11 @@
 // The JavaScript face of bitnet.hpp, listed. What the names do stands in objects.h; web/src/generated/module.d.ts is
 // this list as TypeScript sees it.
-#include "objects.h"
-
-namespace {
-
-using bitnet::js::Reply;
-
-template <class T> void register_reply(const char* name) {
-  emscripten::value_object<Reply<T>>(name)
-      .field("code", &Reply<T>::code)
-      .field("detail", &Reply<T>::detail)
-      .field("value", &Reply<T>::value);
-}
-
-} // namespace
+#include "bindings.h"
 
 EMSCRIPTEN_BINDINGS(bitnet) {
   using namespace emscripten;
   using namespace bitnet;
   using namespace bitnet::js;
-  register_type<Bytes8>("Uint8Array");
   register_type<Ids>("Int32Array");
   register_type<Floats>("Float32Array");
 
@@ -53,7 +39,6 @@ EMSCRIPTEN_BINDINGS(bitnet) {
       .field("context", &Info::context)
       .field("bos", &Info::bos)
       .field("eos", &Info::eos);
-  value_object<Wanted>("Wanted").field("offset", &Wanted::offset).field("into", &Wanted::into);
   value_object<JsStep>("Step")
       .field("kind", &JsStep::kind)
       .field("id", &JsStep::id)
@@ -81,28 +66,19 @@ EMSCRIPTEN_BINDINGS(bitnet) {
       .field("sampler", &GenerateOptions::sampler)
       .field("maxTokens", &GenerateOptions::max_tokens)
       .field("ignoreEnd", &GenerateOptions::ignore_end);
-  value_object<Outcome>("Outcome").field("code", &Outcome::code).field("detail", &Outcome::detail);
-  register_reply<Bytes8>("BytesReply");
-  register_reply<Ids>("IdsReply");
-  register_reply<double>("NumberReply");
-  register_reply<Info>("InfoReply");
-  register_reply<JsStep>("StepReply");
-  register_reply<JsSelfTest>("SelfTestReply");
+  bind_reply<Bytes8>("BytesReply");
+  bind_reply<Ids>("IdsReply");
+  bind_reply<Info>("InfoReply");
+  bind_reply<JsStep>("StepReply");
+  bind_reply<JsSelfTest>("SelfTestReply");
 
   class_<Block>("Block").constructor().function("resize", &Block::resize);
-  class_<ModelObject>("Model")
-      .constructor()
+  bind_loading()
       .function("info", &ModelObject::info)
       .function("tokenize", &ModelObject::tokenize)
       .function("tokenizeChat", &ModelObject::tokenize_chat)
       .function("detokenize", &ModelObject::detokenize)
       .function("sessionBytes", &ModelObject::session_bytes);
-  class_<LoaderObject>("Loader")
-      .constructor()
-      .function("begin", &LoaderObject::begin)
-      .function("wanted", &LoaderObject::wanted)
-      .function("accept", &LoaderObject::accept)
-      .function("finish", &LoaderObject::finish);
   class_<SessionObject>("Session")
       .constructor()
       .function("make", &SessionObject::make)
@@ -116,13 +92,8 @@ EMSCRIPTEN_BINDINGS(bitnet) {
       .function("truncate", &SessionObject::truncate);
 
   function("version", +[]() { return std::string(bitnet::version()); });
-  function("availableIsas", &isas);
-  function("startThreads", &start_threads);
-  function("checkKernels", &run_check_kernels);
   function("selfTest", &run_self_test);
   function("sessionDefaults", +[]() { return SessionOptions{}; });
   function("generateDefaults", +[]() { return GenerateOptions{}; });
-  function(
-      "memoryBytes", +[]() { return static_cast<double>(__builtin_wasm_memory_size(0)) * 65536; });
   function("hashStart", +[]() { return kHashStart; });
 }

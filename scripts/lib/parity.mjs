@@ -23,7 +23,8 @@ for (const [name, hashes] of [...seen].sort()) {
 const wasmedge = process.arch === 'x64' ? ['0.14-aot', '0.17-aot', '0.17-jit'] : []; // Debian's amd64 packages
 const expected = {
   native: [/^native-scalar 1$/, /^native-scalar 2$/, /^native-avx2 1$/, /^native-avx2 2$/],
-  wasm: [/^node-simd-st 1$/, /^node-relaxed-st 1$/, /^node-simd-mt 2$/, /^node-relaxed-mt 2$/],
+  wasm: [/^node-simd-st 1$/, /^node-relaxed-st 1$/, /^node-simd-mt 2$/, /^node-relaxed-mt 2$/,
+    /^node-wasi-nn-simd-st 1$/, /^node-wasi-nn-relaxed-st 1$/, /^node-wasi-nn-simd-mt 2$/, /^node-wasi-nn-relaxed-mt 2$/],
   wasi: [/^wasmtime-wasm_simd128 1$/, /^wasmtime-wasm_relaxed\d* 1$/, /^node-wasi-wasm_simd128 1$/, /^node-wasi-wasm_relaxed\d* 1$/,
     ...wasmedge.map((engine) => new RegExp(`^wasmedge${engine}-wasm_relaxed\\d* 1$`))],
   nn: [/^bitnet-nn-scalar 1$/, /^bitnet-nn-scalar 2$/, /^bitnet-nn-avx2 1$/, /^bitnet-nn-avx2 2$/],

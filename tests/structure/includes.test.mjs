@@ -31,14 +31,15 @@ function resolve(path, name, exists) {
   const face = path.split('/')[0];
   // A guest is another program, in another machine: all it sees of us is its header.
   if (path.startsWith(guest)) return [join(guest, name)].find(exists);
-  return [join(dirname(path), name), join('core', name), join('core/include', name), join(face, name), join('cli', name)].find(exists);
+  const host = face === 'wasm' ? [join('wasi', name)] : []; // the module for Node is an adapter of wasi/nn too
+  return [join(dirname(path), name), join('core', name), join('core/include', name), join(face, name), ...host, join('cli', name)].find(exists);
 }
 
 /// Why `path` may not include "name", or undefined. `exists` says which files there are.
 export function forbidden(path, name, exists) {
   const target = resolve(path, name, exists);
   // What CMake generates into the build folder lies nowhere; only the built-in model's bytes are made so.
-  if (target === undefined) return path.startsWith('native/') && name === 'builtin_model.inc' ? undefined : 'no such file';
+  if (target === undefined) return /^(native|wasi\/reactor)\//.test(path) && name === 'builtin_model.inc' ? undefined : 'no such file';
   const [top, layer] = path.split('/');
   const [targetTop, targetLayer, ...rest] = target.split('/');
   const publicName = target.startsWith('core/include/') ? target.slice('core/include/'.length) : undefined;
@@ -57,8 +58,8 @@ export function forbidden(path, name, exists) {
   if (faces.includes(top)) {
     if (publicName || (targetTop === 'core' && targetLayer === 'platform' && target.endsWith('.h'))) return undefined;
     if (targetTop === 'cli' && programs.includes(top)) return undefined;
-    const adapter = top === 'wasi' && layer !== 'nn' && targetLayer === 'nn';
-    if (adapter && !['wasi/nn/abi.h', 'wasi/nn/host.h'].includes(target)) return 'an adapter sees nn/abi.h and nn/host.h only';
+    const adapter = (top === 'wasm' || (top === 'wasi' && layer !== 'nn')) && target.startsWith('wasi/nn/');
+    if (adapter) return ['wasi/nn/abi.h', 'wasi/nn/host.h'].includes(target) ? undefined : 'an adapter sees nn/abi.h and nn/host.h only';
     return targetTop === top ? undefined : `${top} may include its own files, bitnet/*.hpp and platform/*.h only`;
   }
   if (top === 'cli') return targetTop === 'cli' ? undefined : 'cli may include its own files only';
@@ -126,14 +127,14 @@ test('the checker sees what it is for', () => {
     ['core/model/state.cpp', 'kernels/kernels.h'], ['core/base/types.cpp', 'bitnet/types.hpp'], ['core/api/bitnet.cpp', 'bitnet/bitnet.hpp'],
     ['native/cli.cpp', 'common.h'], ['native/cli.cpp', 'args.h'], ['cli/args.cpp', 'args.h'], ['native/cli.cpp', 'platform/file.h'], ['wasm/objects.h', 'bitnet/bitnet.hpp'],
     ['core/include/bitnet/bitnet.hpp', 'types.hpp'], ['bench/kernels.cpp', 'kernels/kernels.h'], ['native/builtin.cpp', 'builtin_model.inc'],
-    ['wasi/nn/guest/examples/chat.cpp', 'bitnet_nn.hpp'], ['wasi/nn/host.cpp', 'nn/context.h'], ['wasi/host-wasmtime/guest.cpp', 'nn/abi.h']];
+    ['wasi/nn/guest/examples/chat.cpp', 'bitnet_nn.hpp'], ['wasi/nn/host.cpp', 'nn/context.h'], ['wasi/host-wasmtime/guest.cpp', 'nn/abi.h'], ['wasm/nn_objects.h', 'nn/abi.h']];
   const bad = [['core/kernels/pack.cpp', 'model/forward.h'], ['core/model/state.cpp', 'text/tokenizer.h'], ['core/base/half.h', 'kernels/kernels.h'],
     ['core/api/loader.cpp', 'platform/file.h'], ['core/model/state.cpp', 'bitnet/bitnet.hpp'], ['core/include/bitnet/types.hpp', 'base/half.h'],
     ['core/kernels/isa/scalar.cpp', 'kernels/isa/avx2.cpp'], ['core/kernels/pack.cpp', 'kernels/isa/lanes.h'], ['native/cli.cpp', 'kernels/kernels.h'],
     ['native/cli.cpp', 'platform/file_pread.cpp'], ['native/cli.cpp', '../wasm/objects.h'], ['wasm/bindings.cpp', 'args.h'], ['cli/args.cpp', '../native/common.h'], ['cli/args.cpp', 'platform/file.h'],
     ['core/model/x.cpp', '../../tests/support/tiny_gguf.h'], ['bench/kernels.cpp', 'kernels/pack.h'], ['core/model/x.cpp', 'nowhere.h'],
     ['core/news/x.cpp', 'base/half.h'], ['core/platform/file_pread.cpp', 'base/half.h'], ['elsewhere/x.cpp', 'base/half.h'],
-    ['wasi/host-wasmtime/guest.cpp', 'nn/context.h'], ['wasi/nn/guest/examples/chat.cpp', '../../abi.h'], ['wasi/nn/guest/bitnet_nn.hpp', 'bitnet/bitnet.hpp']];
+    ['wasi/host-wasmtime/guest.cpp', 'nn/context.h'], ['wasm/nn_objects.h', 'nn/context.h'], ['wasi/nn/guest/examples/chat.cpp', '../../abi.h'], ['wasi/nn/guest/bitnet_nn.hpp', 'bitnet/bitnet.hpp']];
   for (const [path, name] of good) assert.equal(forbidden(path, name, exists), undefined, `${path} ${name}`);
   for (const [path, name] of bad) assert.notEqual(forbidden(path, name, exists), undefined, `${path} ${name}`);
   assert.deepEqual(quoted('#include "a.h"\n// #include "b.h"\n  # include "c/d.hpp" // e\n/* #include "f.h" */\nx = "#include";'), ['a.h', 'c/d.hpp']);

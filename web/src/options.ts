@@ -6,13 +6,13 @@ import { builtin } from "./platform.js";
 import type { ChatMessage, GenerateOptions, LoadOptions, ModelSource } from "./types.js";
 import type { GenerateSettings, LoadSettings, Prompt, Source } from "./worker/protocol.js";
 
-type Check = (value: unknown) => boolean;
+export type Check = (value: unknown) => boolean;
 const number: Check = (value) => typeof value === "number" && Number.isFinite(value);
 const count: Check = (value) =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0xffffffff;
 const boolean: Check = (value) => typeof value === "boolean";
 const string: Check = (value) => typeof value === "string";
-const oneOf =
+export const oneOf =
   (...values: readonly unknown[]): Check =>
   (value) =>
     values.includes(value);
@@ -22,8 +22,8 @@ const seed: Check = (value) =>
     : Number.isSafeInteger(value) && (value as number) >= 0;
 const strings: Check = (value) => string(value) || (Array.isArray(value) && value.every(string));
 const signal: Check = (value) => value instanceof AbortSignal;
-const callback: Check = (value) => typeof value === "function";
-const positive: Check = (value) => count(value) && value !== 0;
+export const callback: Check = (value) => typeof value === "function";
+export const positive: Check = (value) => count(value) && value !== 0;
 
 const loadChecks: Record<keyof LoadOptions, Check> = {
   onProgress: callback,
@@ -52,7 +52,7 @@ const generateChecks: Record<keyof GenerateOptions, Check> = {
   signal,
 };
 
-function read<T extends object>(given: unknown, checks: Record<keyof T, Check>): T {
+export function readOptions<T extends object>(given: unknown, checks: Record<keyof T, Check>): T {
   if (given === undefined) return {} as T;
   if (typeof given !== "object" || given === null)
     throw new BitNetError("InvalidOption", "options must be an object");
@@ -78,7 +78,7 @@ function read<T extends object>(given: unknown, checks: Record<keyof T, Check>):
 }
 
 export function readLoadOptions(given: unknown): { options: LoadOptions; settings: LoadSettings } {
-  const options = read<LoadOptions>(given, loadChecks);
+  const options = readOptions<LoadOptions>(given, loadChecks);
   const { isa, floatActivations, context, kvType, batch } = options;
   return { options, settings: { isa, floatActivations, context, kvType, batch } as LoadSettings };
 }
@@ -87,7 +87,7 @@ export function readGenerateOptions(
   given: unknown,
   defaults: GenerateOptions,
 ): { settings: GenerateSettings; signal: AbortSignal | undefined } {
-  const options = { ...defaults, ...read<GenerateOptions>(given, generateChecks) };
+  const options = { ...defaults, ...readOptions<GenerateOptions>(given, generateChecks) };
   const { maxTokens, ignoreEnd, stop = [], logitsHash = false, signal, seed, ...sampler } = options;
   const settings = {
     sampler: { ...sampler, seed: seed === undefined ? undefined : BigInt(seed) },

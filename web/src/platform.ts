@@ -2,6 +2,7 @@
 // Node's modules are asked for at run time, so that bundlers for the browser see no import of them.
 
 type Builtins = {
+  "node:fs": typeof import("node:fs");
   "node:fs/promises": typeof import("node:fs/promises");
   "node:url": typeof import("node:url");
   "node:path": typeof import("node:path");

@@ -15,17 +15,37 @@ test("src/generated/errors.ts is what errors.def says", () => {
   assert.equal(read("src/generated/errors.ts"), generate());
 });
 
-const built = ["simd-st", "relaxed-st", "simd-mt", "relaxed-mt"]
-  .map((flavour) => join(web, `../build/wasm/wasm-${flavour}/bitnet.d.ts`))
-  .filter((path) => existsSync(path));
-test(
-  "src/generated/module.d.ts is what the bindings say",
-  { skip: built.length === 0 && "no wasm build here" },
-  () => {
-    for (const path of built)
-      assert.equal(read("src/generated/module.d.ts"), readFileSync(path, "utf8"), path);
-  },
-);
+for (const [name, from] of [
+  ["module.d.ts", "bitnet.d.ts"],
+  ["nn-module.d.ts", "bitnet-nn.d.ts"],
+]) {
+  const built = ["simd-st", "relaxed-st", "simd-mt", "relaxed-mt"]
+    .map((flavour) => join(web, `../build/wasm/wasm-${flavour}/${from}`))
+    .filter((path) => existsSync(path));
+  test(
+    `src/generated/${name} is what the bindings say`,
+    { skip: built.length === 0 && "no wasm build here" },
+    () => {
+      for (const path of built)
+        assert.equal(read("src/generated", name), readFileSync(path, "utf8"), path);
+    },
+  );
+}
+
+test("the main entry does not load the WASI-NN host, nor the other way round", () => {
+  const reaches = (name, seen = new Set()) => {
+    if (seen.has(name) || !name.endsWith(".js")) return seen;
+    seen.add(name);
+    for (const [, from] of read("dist", name).matchAll(/(?:from|import) "(\.[^"]+)"/g))
+      reaches(join(name, "..", from), seen);
+    return seen;
+  };
+  const main = reaches("index.js");
+  const host = reaches("wasi-nn.js");
+  assert.ok(main.has("worker/client.js") && host.has("nn/guest.js"));
+  assert.deepEqual([...main].filter((name) => name.startsWith("nn/")), []);
+  for (const name of ["index.js", "bitnet.js", "worker/client.js"]) assert.ok(!host.has(name), name);
+});
 
 test("no runtime dependency, no install script, no import from outside", () => {
   const description = JSON.parse(read("package.json"));
@@ -65,8 +85,12 @@ test("publint finds nothing, and the package holds what its exports name", () =>
     "dist/index.js",
     "dist/index.d.ts",
     "dist/worker/worker.js",
+    "dist/wasi-nn.js",
+    "dist/wasi-nn.d.ts",
+    "dist/generated/nn-module.d.ts",
     "dist/bitnet-tiny-stories.gguf",
     "dist/wasm/bitnet-relaxed-mt.wasm",
+    "dist/wasm/bitnet-nn-relaxed-mt.wasm",
     "package.json",
   ])
     assert.ok(names.includes(name), name);

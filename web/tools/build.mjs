@@ -1,4 +1,4 @@
-// Builds web/dist: TypeScript, the four wasm flavours, the built-in model, the page.
+// Builds web/dist: TypeScript, the four flavours of both wasm modules, the built-in model, the page.
 //   node tools/build.mjs [--wasm DIR] [--model FILE]
 // DIR holds wasm-{simd,relaxed}-{st,mt}/ as the CMake presets make them. What is missing is named, and left out.
 import { spawnSync } from "node:child_process";
@@ -35,25 +35,25 @@ function copy(from, to, change) {
   else writeFileSync(to, change(readFileSync(from, "utf8")));
 }
 
-// Emscripten's glue imports Node's modules where it runs in Node; a bundler for the browser must leave those alone.
-const hideFromBundlers = (code) =>
-  code.replaceAll(/import\("node:/g, 'import(/*webpackIgnore:true*//*@vite-ignore*/"node:');
+// Emscripten's glue imports Node's modules where it runs in Node; a bundler for the browser must leave those alone. Its
+// threads are Node's workers, which some of Node's flags, those for the main script, would stop: they get none.
+const adapt = (code) =>
+  code
+    .replaceAll(/import\("node:/g, 'import(/*webpackIgnore:true*//*@vite-ignore*/"node:')
+    .replaceAll('workerData:"em-pthread"', 'workerData:"em-pthread",execArgv:[]');
 
 rmSync(dist, { recursive: true, force: true });
 compile(".");
 for (const flavour of ["simd-st", "simd-mt", "relaxed-st", "relaxed-mt"]) {
-  const stem = `bitnet-${flavour}`;
-  copy(
-    resolve(values.wasm, `wasm-${flavour}`, `${stem}.mjs`),
-    resolve(dist, "wasm", `${stem}.mjs`),
-    hideFromBundlers,
-  );
-  copy(
-    resolve(values.wasm, `wasm-${flavour}`, `${stem}.wasm`),
-    resolve(dist, "wasm", `${stem}.wasm`),
-  );
+  for (const stem of [`bitnet-${flavour}`, `bitnet-nn-${flavour}`]) {
+    const from = resolve(values.wasm, `wasm-${flavour}`, stem);
+    const to = resolve(dist, "wasm", stem);
+    copy(`${from}.mjs`, `${to}.mjs`, adapt);
+    copy(`${from}.wasm`, `${to}.wasm`);
+  }
 }
-copy(resolve(web, "src/generated/module.d.ts"), resolve(dist, "generated/module.d.ts"));
+for (const name of ["module.d.ts", "nn-module.d.ts"])
+  copy(resolve(web, "src/generated", name), resolve(dist, "generated", name));
 copy(resolve(web, "../LICENSE"), resolve(dist, "LICENSE"));
 copy(values.model, resolve(dist, "bitnet-tiny-stories.gguf"));
 compile("page");

@@ -20,19 +20,19 @@ export interface Block extends ClassHandle {
   resize(_0: number): BytesReply;
 }
 
-export interface Model extends ClassHandle {
-  detokenize(_0: Block, _1: boolean): BytesReply;
-  tokenize(_0: Block, _1: boolean): IdsReply;
-  tokenizeChat(_0: Block, _1: Block, _2: boolean): IdsReply;
-  sessionBytes(_0: SessionOptions): NumberReply;
-  info(): InfoReply;
-}
-
 export interface Loader extends ClassHandle {
   wanted(): Wanted;
   accept(): Outcome;
   finish(_0: Model): Outcome;
   begin(_0: number, _1: EmbindString, _2: boolean): Outcome;
+}
+
+export interface Model extends ClassHandle {
+  detokenize(_0: Block, _1: boolean): BytesReply;
+  tokenize(_0: Block, _1: boolean): IdsReply;
+  tokenizeChat(_0: Block, _1: Block, _2: boolean): IdsReply;
+  info(): InfoReply;
+  sessionBytes(_0: SessionOptions): NumberReply;
 }
 
 export interface Session extends ClassHandle {
@@ -41,10 +41,10 @@ export interface Session extends ClassHandle {
   capacity(): number;
   truncate(_0: number): void;
   hashLogits(_0: bigint): bigint;
+  next(): StepReply;
   make(_0: Model, _1: SessionOptions): Outcome;
   start(_0: Block, _1: GenerateOptions, _2: Block, _3: Block): Outcome;
   evaluate(_0: Block): Outcome;
-  next(): StepReply;
 }
 
 export type SessionOptions = {
@@ -113,11 +113,6 @@ export type Step = {
   prompt: number
 };
 
-export type Outcome = {
-  code: number,
-  detail: EmbindString
-};
-
 export type BytesReply = {
   code: number,
   detail: EmbindString,
@@ -128,12 +123,6 @@ export type IdsReply = {
   code: number,
   detail: EmbindString,
   value: Int32Array
-};
-
-export type NumberReply = {
-  code: number,
-  detail: EmbindString,
-  value: number
 };
 
 export type InfoReply = {
@@ -154,17 +143,28 @@ export type SelfTestReply = {
   value: SelfTest
 };
 
+export type Outcome = {
+  code: number,
+  detail: EmbindString
+};
+
+export type NumberReply = {
+  code: number,
+  detail: EmbindString,
+  value: number
+};
+
 interface EmbindModule {
   KvType: {f32: 'f32', f16: 'f16'};
   StepKind: {prefill: 'prefill', token: 'token', end: 'end'};
   Block: {
     new(): Block;
   };
-  Model: {
-    new(): Model;
-  };
   Loader: {
     new(): Loader;
+  };
+  Model: {
+    new(): Model;
   };
   Session: {
     new(): Session;
@@ -175,9 +175,9 @@ interface EmbindModule {
   generateDefaults(): GenerateOptions;
   memoryBytes(): number;
   selfTest(_0: Model): SelfTestReply;
-  version(): string;
   availableIsas(): string;
   checkKernels(_0: EmbindString): NumberReply;
+  version(): string;
 }
 
 export type MainModule = WasmModule & EmbindModule;

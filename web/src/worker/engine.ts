@@ -25,6 +25,23 @@ function take<T>(reply: Outcome & { value: T }): T {
   return reply.value;
 }
 
+/** Begin a load with any module's loader; the caller fills the ranges that it wants, then finishes it. */
+export function beginLoad<L extends Pick<Loader, "begin" | "delete">>(
+  module: { Loader: new () => L },
+  fileSize: number,
+  isa: string,
+  floatActivations = false,
+): L {
+  const loader = new module.Loader();
+  try {
+    check(loader.begin(fileSize, isa, floatActivations));
+    return loader;
+  } catch (error) {
+    loader.delete();
+    throw error;
+  }
+}
+
 const defined = <T extends object>(values: T) =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T;
 
@@ -52,16 +69,8 @@ export class Engine {
     this.#sessionOptions = module.sessionDefaults();
   }
 
-  /** Begin a load; the caller fills the ranges, then calls finishLoad. */
-  beginLoad(fileSize: number, settings: LoadSettings): Loader {
-    const loader = new this.module.Loader();
-    try {
-      check(loader.begin(fileSize, settings.isa ?? this.#isa, settings.floatActivations ?? false));
-      return loader;
-    } catch (error) {
-      loader.delete();
-      throw error;
-    }
+  beginLoad(fileSize: number, { isa = this.#isa, floatActivations }: LoadSettings): Loader {
+    return beginLoad(this.module, fileSize, isa, floatActivations);
   }
 
   finishLoad(loader: Loader, { context, kvType, batch }: LoadSettings): CoreInfo {

@@ -1,14 +1,16 @@
-// One flavour of the module, made and tested. Each import is a literal, so that bundlers see the four files.
+// One flavour of a module, made and tested.
 import { BitNetError } from "../errors.js";
 import { relaxedDot, type Flavour } from "../features.js";
 import type { MainModule } from "../generated/module.js";
 
-type Factory = (options: {
-  poolSize?: number;
-  wasmMemory?: WebAssembly.Memory;
-}) => Promise<MainModule>;
+type Factory<M> = (options: { poolSize?: number; wasmMemory?: WebAssembly.Memory }) => Promise<M>;
 
-const flavours: Record<Flavour, () => Promise<{ default: unknown }>> = {
+/** How each flavour is imported. Each import is a literal, so that bundlers see the four files. */
+export type Imports = Record<Flavour, () => Promise<{ default: unknown }>>;
+/** What every module has. */
+type Common = Pick<MainModule, "startThreads" | "availableIsas" | "checkKernels">;
+
+export const modelModules: Imports = {
   "simd-st": () => import("../wasm/bitnet-simd-st.mjs"),
   "relaxed-st": () => import("../wasm/bitnet-relaxed-st.mjs"),
   "simd-mt": () => import("../wasm/bitnet-simd-mt.mjs"),
@@ -32,15 +34,16 @@ function sharedMemory(): WebAssembly.Memory {
 }
 
 /** The module, its threads, and the best of its kernels that give the right answers on this engine. */
-export async function makeModule(
+export async function makeModule<M extends Common>(
+  modules: Imports,
   flavour: Flavour,
   threads: number,
-): Promise<{ module: MainModule; threads: number; isa: string }> {
+): Promise<{ module: M; threads: number; isa: string }> {
   const several = flavour.endsWith("-mt");
   if (flavour.startsWith("relaxed") && relaxedDot() === "wrong") {
     throw new BitNetError("SelfTestFailed", "relaxed dot product");
   }
-  const factory = (await flavours[flavour]()).default as Factory;
+  const factory = (await modules[flavour]()).default as Factory<M>;
   const module = await factory(
     several ? { poolSize: threads - 1, wasmMemory: sharedMemory() } : {},
   );

@@ -1,21 +1,29 @@
 // Drives core's loader over a reader: it names a range, the range is filled, until it wants no more.
 import { BitNetError } from "../errors.js";
+import type { Loader } from "../generated/module.js";
 import type { Progress } from "../types.js";
-import { check, type Engine } from "./engine.js";
-import type { CoreInfo, LoadSettings, Source } from "./protocol.js";
+import { check } from "./engine.js";
+import type { LoadSettings, Source } from "./protocol.js";
 import { openSource, type Reader } from "./readers.js";
 
 /** Progress is worth a message this often, in milliseconds. */
 const progressEvery = 50;
 
-async function loadFrom(
-  engine: Engine,
+/** Who loads: the engine, or the WASI-NN host. */
+interface Target<L, T> {
+  beginLoad(fileSize: number, settings: LoadSettings): L;
+  finishLoad(loader: L, settings: LoadSettings): T;
+}
+type Ranges = Pick<Loader, "wanted" | "accept" | "delete">;
+
+async function loadFrom<L extends Ranges, T>(
+  target: Target<L, T>,
   reader: Reader,
   settings: LoadSettings,
   report: (progress: Progress) => void,
-): Promise<CoreInfo> {
+): Promise<T> {
   const total = reader.size;
-  const loader = engine.beginLoad(total, settings);
+  const loader = target.beginLoad(total, settings);
   let reported = 0;
   report({ phase: "read", loaded: 0, total });
   try {
@@ -30,20 +38,20 @@ async function loadFrom(
       });
       check(loader.accept());
     }
-    const info = engine.finishLoad(loader, settings);
+    const loaded = target.finishLoad(loader, settings);
     report({ phase: "done", loaded: total, total });
-    return info;
+    return loaded;
   } finally {
     loader.delete();
   }
 }
 
-export async function load(
-  engine: Engine,
+export async function load<L extends Ranges, T>(
+  target: Target<L, T>,
   source: Source,
   settings: LoadSettings,
   report: (progress: Progress) => void,
-): Promise<CoreInfo> {
+): Promise<T> {
   let loaded = 0;
   const monotone = (progress: Progress) => {
     loaded = Math.max(loaded, progress.loaded);
@@ -52,7 +60,7 @@ export async function load(
   for (const whole of [false, true]) {
     const reader = await openSource(source, whole);
     try {
-      return await loadFrom(engine, reader, settings, monotone);
+      return await loadFrom(target, reader, settings, monotone);
     } catch (error) {
       // A server that compressed the file announces too few bytes, and another origin need not say that it did.
       const again =

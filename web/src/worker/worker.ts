@@ -1,8 +1,9 @@
 // The worker: answers each command once, and lives until its owner ends it. It is started by client.ts.
 import { asBitNetError } from "../errors.js";
+import type { MainModule } from "../generated/module.js";
 import { builtin, isNode } from "../platform.js";
 import { Engine } from "./engine.js";
-import { makeModule } from "./flavour.js";
+import { makeModule, modelModules } from "./flavour.js";
 import { Generations } from "./generating.js";
 import { load } from "./loading.js";
 import type { Command, Message } from "./protocol.js";
@@ -29,9 +30,11 @@ async function answer(command: Exclude<Command, { name: "abort" }>): Promise<unk
   switch (command.name) {
     case "start": {
       const beat = setInterval(() => post({ type: "alive" }), heartbeat);
-      const { module, threads, isa } = await makeModule(command.flavour, command.threads).finally(
-        () => clearInterval(beat),
-      );
+      const { module, threads, isa } = await makeModule<MainModule>(
+        modelModules,
+        command.flavour,
+        command.threads,
+      ).finally(() => clearInterval(beat));
       engine = new Engine(module, isa);
       generations = new Generations(engine);
       return { threads };

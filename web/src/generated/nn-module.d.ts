@@ -1,0 +1,76 @@
+// TypeScript bindings for emscripten-generated code.  Automatically generated at compile time.
+interface WasmModule {
+}
+
+type EmbindString = ArrayBuffer|Uint8Array|Uint8ClampedArray|Int8Array|string;
+export interface ClassHandle {
+  isAliasOf(other: ClassHandle): boolean;
+  delete(): void;
+  deleteLater(): this;
+  isDeleted(): boolean;
+  // @ts-ignore - If targeting lower than ESNext, this symbol might not exist.
+  [Symbol.dispose](): void;
+  clone(): this;
+}
+export interface Loader extends ClassHandle {
+  wanted(): Wanted;
+  accept(): Outcome;
+  finish(_0: Model): Outcome;
+  begin(_0: number, _1: EmbindString, _2: boolean): Outcome;
+}
+
+export interface Model extends ClassHandle {
+}
+
+export type OutputRule = 'probe'|'clamp'|'llamaedge';
+
+export interface Models extends ClassHandle {
+  add(_0: EmbindString, _1: Model): Outcome;
+  addMissing(_0: EmbindString): Outcome;
+}
+
+export interface Guest extends ClassHandle {
+  cancel(): void;
+  call(_0: number, _1: number, _2: number, _3: number, _4: number, _5: number): number;
+}
+
+export type Wanted = {
+  offset: number,
+  into: Uint8Array
+};
+
+export type Outcome = {
+  code: number,
+  detail: EmbindString
+};
+
+export type NumberReply = {
+  code: number,
+  detail: EmbindString,
+  value: number
+};
+
+interface EmbindModule {
+  Loader: {
+    new(): Loader;
+  };
+  Model: {
+    new(): Model;
+  };
+  OutputRule: {probe: 'probe', clamp: 'clamp', llamaedge: 'llamaedge'};
+  Models: {
+    new(): Models;
+  };
+  Guest: {
+    new(_0: Models, _1: OutputRule, _2: any): Guest;
+  };
+  endThreads(): void;
+  startThreads(_0: number): number;
+  memoryBytes(): number;
+  availableIsas(): string;
+  checkKernels(_0: EmbindString): NumberReply;
+  functions(): string;
+}
+
+export type MainModule = WasmModule & EmbindModule;
+export default function MainModuleFactory (options?: unknown): Promise<MainModule>;
