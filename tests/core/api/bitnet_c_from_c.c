@@ -16,12 +16,12 @@ static int read_file(void* context, uint64_t offset, void* into, size_t size) {
   return BITNET_Ok;
 }
 
-int bitnet_generate_from_c(const void* bytes, size_t size, const int32_t* prompt, size_t prompt_count, int32_t* ids,
-                           size_t most, uint64_t* hash);
+int bitnet_generate_from_c(const void* bytes, size_t size, const int32_t* prompt,
+                           size_t prompt_count, int32_t* ids, size_t most, uint64_t* hash);
 
 /* Greedy ids after a prompt, and the fingerprint of all their logits; a status. */
-int bitnet_generate_from_c(const void* bytes, size_t size, const int32_t* prompt, size_t prompt_count, int32_t* ids,
-                           size_t most, uint64_t* hash) {
+int bitnet_generate_from_c(const void* bytes, size_t size, const int32_t* prompt,
+                           size_t prompt_count, int32_t* ids, size_t most, uint64_t* hash) {
   struct file file;
   bitnet_model* model = NULL;
   bitnet_session* session = NULL;
