@@ -54,9 +54,9 @@ void log(void* /*context*/, std::string_view line) noexcept {
   std::fprintf(stderr, "wasi_nn: %.*s\n", static_cast<int>(line.size()), line.data());
 }
 
-void complain(const char* option, std::string_view value, const char* why) noexcept {
-  std::fprintf(stderr, "wasi_nn: %s '%.*s': %s\n", option, static_cast<int>(value.size()),
-               value.data(), why);
+void complain(const char* option, std::string_view value, std::string_view why) noexcept {
+  std::fprintf(stderr, "wasi_nn: %s '%.*s': %.*s\n", option, static_cast<int>(value.size()),
+               value.data(), static_cast<int>(why.size()), why.data());
 }
 
 OutputRule output_rule() noexcept {
@@ -91,7 +91,7 @@ void preload(Models& models, std::string_view specs) noexcept {
     if (spec.empty())
       continue;
     if (const Status status = models.preload(spec); !status)
-      complain("nn-preload", spec, error_sentence(status.error().code()));
+      log(nullptr, status.error().detail()); // which names the spec
   }
 }
 
