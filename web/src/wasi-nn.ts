@@ -60,6 +60,9 @@ const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes.slice());
 /** A page may not wait for its threads; everything else may. */
 const mayWait = globalThis.document === undefined;
 
+/** Emscripten makes Node's Worker a global, which is not ours to make. */
+const hadWorker = "Worker" in globalThis;
+
 interface Running {
   module: MainModule;
   flavour: Flavour;
@@ -75,15 +78,13 @@ async function start({ flavour, threads }: WasiNNOptions): Promise<Running> {
   const list = found.flavours.filter((one) =>
     flavour === undefined ? several || one.endsWith("-st") : one === flavour,
   );
-  const worker = Object.getOwnPropertyDescriptor(globalThis, "Worker");
   for (const one of list) {
     try {
       return { flavour: one, ...(await makeModule<MainModule>(modules, one, wanted)) };
     } catch (thrown) {
       error = asBitNetError(thrown, "NotSupported");
     } finally {
-      // Emscripten makes Node's Worker a global, which is not ours to make.
-      if (worker === undefined) delete (globalThis as { Worker?: unknown }).Worker;
+      if (!hadWorker) delete (globalThis as { Worker?: unknown }).Worker;
     }
   }
   throw error;

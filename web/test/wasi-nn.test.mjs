@@ -1,9 +1,11 @@
 // bitnet-edge/wasi-nn: a guest of our own that calls the functions as it likes, the SDK's guests and the public ones.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { guestMissing, publicGuests, runGuest } from "../../tests/support/public-guests.mjs";
 import { createWasiNN } from "../dist/wasi-nn.js";
 import { BitNet, golden, hostileServer, modelBytes, modelPath, modelUrl, refuses } from "./support.mjs";
@@ -130,8 +132,12 @@ const quiet = { threads: 1, log: () => {} };
 const builtIn = { preload: { default: "builtin" } };
 /** body(nn, program), with a host that ends afterwards. */
 async function withProgram(options, body) {
-  using nn = await createWasiNN({ ...quiet, ...builtIn, ...options });
-  return await body(nn, new Program(nn));
+  const nn = await createWasiNN({ ...quiet, ...builtIn, ...options });
+  try {
+    return await body(nn, new Program(nn));
+  } finally {
+    nn.dispose();
+  }
 }
 
 // --- what it computes ---
@@ -383,6 +389,31 @@ test("callbacks that throw, call the guest again, or dispose: errnos, never an e
   }
 });
 
+test("an exception from inside the module: it is entered no more, and nothing is thrown", (t) =>
+  withProgram({}, (nn, program) => {
+    const context = program.context({ temp: 0, "n-predict": 2 });
+    program.input(context, story);
+    const clock = t.mock.method(performance, "now", () => {
+      throw new Error("no clock");
+    });
+    assert.equal(program.call.compute(context), errno.runtimeError);
+    clock.mock.restore();
+    assert.equal(program.call.compute(context), errno.runtimeError);
+    const other = new Program(nn.guest());
+    assert.equal(other.call.load_by_name(...other.put("default"), 0), errno.runtimeError);
+  }));
+
+test("JSON that is deep, long or none: an errno, and the next one is read", () =>
+  withProgram({}, (_, program) => {
+    const load = (json) =>
+      program.call.load_by_name_with_config(...program.put("default"), ...program.put(json), 0);
+    for (const open of ["[", '{"a":', '{"temp":{"a":'])
+      assert.notEqual(load(open.repeat(60_000 / open.length)), errno.success);
+    for (const bad of ["{", "null", "5", '"x"', "\0", "{}x", '{"temp":"hot"}', Buffer.from([34, 0xff, 34])])
+      assert.notEqual(load(bad), errno.success, bad);
+    assert.equal(load(JSON.stringify({ unknown: "x".repeat(30_000), temp: 0 })), errno.success);
+  }));
+
 test("10,000 loads and unloads: the memory stays", () =>
   withProgram({}, (nn, program) => {
     const name = program.put("default");
@@ -403,9 +434,10 @@ test("10,000 loads and unloads: the memory stays", () =>
 test("1,000 guests, and 30 hosts, one after the other", async () => {
   await withProgram({}, (nn) => {
     const use = () => {
-      using guest = nn.guest();
+      const guest = nn.guest();
       const program = new Program(guest);
       program.input(program.context({ temp: 0 }), story);
+      guest.dispose();
     };
     for (let i = 0; i < 50; ++i) use();
     const before = nn.memoryBytes();
@@ -439,6 +471,25 @@ test("a process ends by itself, disposed of or not, from a file or from a string
       );
       assert.deepEqual([status, stdout], [0, "12\n"], stderr);
     }
+});
+
+test("standard output: a slow reader gets all of it, a reader that leaves is noticed", async () => {
+  const code = `import { writeSync } from ${JSON.stringify(new URL("../dist/nn/stdio.js", import.meta.url).href)};
+    process.stdout; // from now on a full pipe is EAGAIN
+    const bytes = new Uint8Array(1 << 20).fill(46);
+    for (let i = 0; i < 3; ++i) if (!writeSync(1, bytes)) process.exit(7);`;
+  const start = () => spawn(process.execPath, ["--input-type=module", "-e", code], { timeout: 60_000 });
+  const slow = start();
+  await pause(300); // the pipe is full, nobody has read
+  let length = 0;
+  for await (const piece of slow.stdout) {
+    length += piece.length;
+    await pause(1);
+  }
+  assert.equal(length, 3 << 20);
+  const left = start();
+  left.stdout.destroy();
+  assert.deepEqual(await once(left, "close"), [7, null]);
 });
 
 const sdk = (name) => join(root, "build/wasi/guests", `${name}.wasm`);

@@ -21,6 +21,9 @@ export const modelModules: Imports = {
 const initialPages = 256;
 const maximumPages = 65536;
 
+/** core/platform/threads_std.cpp: kMostThreads. More would be started and never used. */
+const mostThreads = 256;
+
 /** Shared memory reserves its maximum of address space; systems that refuse 4 GiB may grant less. */
 function sharedMemory(): WebAssembly.Memory {
   for (let maximum = maximumPages; ; maximum /= 2) {
@@ -45,7 +48,7 @@ export async function makeModule<M extends Common>(
   }
   const factory = (await modules[flavour]()).default as Factory<M>;
   const module = await factory(
-    several ? { poolSize: threads - 1, wasmMemory: sharedMemory() } : {},
+    several ? { poolSize: Math.min(threads, mostThreads) - 1, wasmMemory: sharedMemory() } : {},
   );
   const running = several ? module.startThreads(threads) : 1;
   const failures: string[] = [];
