@@ -1,6 +1,8 @@
-// Runs a WASI module under node's own node:wasi, spelled like wasmtime:
+// Runs a WASI module under the node:wasi of Node, Deno or Bun, spelled like wasmtime:
 //   node scripts/node-wasi-run.mjs run [--dir HOST[::GUEST]]... [--env NAME=VALUE]... MODULE.wasm [ARG...]
 import { readFile } from 'node:fs/promises';
+import process from 'node:process';
+import { isatty } from 'node:tty';
 
 process.removeAllListeners('warning'); // node:wasi calls itself experimental at each start
 process.on('warning', (warning) => {
@@ -30,8 +32,17 @@ if (args.length === 0) usage();
 
 const wasi = new WASI({ version: 'preview1', args, env, preopens, returnOnExit: true });
 const module = await WebAssembly.compile(await readFile(args[0]));
-const instance = await WebAssembly.instantiate(module, wasi.getImportObject());
+const own = wasi.wasiImport; // all three have it, getImportObject() is not in Bun
+const instance = await WebAssembly.instantiate(module, { wasi_snapshot_preview1: { ...own, fd_fdstat_get: describe } });
 process.exitCode = wasi.start(instance);
+
+/// Deno and Bun take every standard stream for a terminal.
+function describe(fd, at) {
+  const errno = own.fd_fdstat_get(fd, at);
+  const regularFile = 4;
+  if (errno === 0 && fd <= 2 && !isatty(fd)) new Uint8Array(instance.exports.memory.buffer)[at] = regularFile;
+  return errno;
+}
 
 function usage() {
   console.error('usage: node-wasi-run.mjs run [--dir HOST[::GUEST]]... [--env NAME=VALUE]... MODULE.wasm [ARG...]');

@@ -1,7 +1,8 @@
-// bitnet.wasm under each WASI runtime at hand: $BITNET_WASMTIME (words of a command) and node:wasi.
+// bitnet.wasm under each WASI runtime at hand: $BITNET_WASMTIME (words of a command), and the node:wasi of Node, $BITNET_DENO
+// and $BITNET_BUN.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import { builtIn, cli, commonTests, golden, longPrompt, ok, parity, root } from '../support/cli.mjs';
 
@@ -16,12 +17,21 @@ const runtimes = {
     words: [process.execPath, nodeRunner],
     missing: existsSync(nodeRunner) ? false : 'no scripts/node-wasi-run.mjs',
   },
+  deno: {
+    words: [process.env.BITNET_DENO, 'run', '--quiet', '--allow-all', nodeRunner],
+    missing: process.env.BITNET_DENO ? false : 'BITNET_DENO is not set: scripts/setup deno',
+  },
+  bun: {
+    words: [process.env.BITNET_BUN, nodeRunner],
+    missing: process.env.BITNET_BUN ? false : 'BITNET_BUN is not set: scripts/setup bun',
+  },
 };
-const modules = { simd: 'build/wasi/bitnet.wasm', relaxed: 'build/wasi-relaxed/bitnet.wasm' };
+const modules = { simd: process.env.BITNET_WASI_BUILD ?? 'build/wasi', relaxed: process.env.BITNET_WASI_RELAXED_BUILD ?? 'build/wasi-relaxed' };
 
 for (const [runtime, { words, missing }] of Object.entries(runtimes)) {
-  for (const [flavour, module] of Object.entries(modules)) {
-    const reason = missing || (existsSync(join(root, module)) ? false : `${module} is not built`);
+  for (const [flavour, folder] of Object.entries(modules)) {
+    const module = `${folder}/bitnet.wasm`;
+    const reason = missing || (existsSync(resolve(root, module)) ? false : `${module} is not built`);
     // Wasmtime compiles the module anew at each start.
     const engine = { name: 'wasi', command: [...words, 'run', '--dir', '.', module], slow: runtime === 'wasmtime' };
 
