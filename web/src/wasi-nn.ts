@@ -198,8 +198,7 @@ export class WasiNN {
 export async function createWasiNN(given?: WasiNNOptions): Promise<WasiNN> {
   const options = readOptions<WasiNNOptions>(given, checks);
   const sources = Object.entries(options.preload ?? {}).map(
-    ([name, source]) =>
-      [name, readSource(source === "builtin" ? builtinModel() : source)] as const,
+    ([name, source]) => [name, readSource(source === "builtin" ? builtinModel() : source)] as const,
   );
   const running = await start(options);
   try {

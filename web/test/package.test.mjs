@@ -43,8 +43,12 @@ test("the main entry does not load the WASI-NN host, nor the other way round", (
   const main = reaches("index.js");
   const host = reaches("wasi-nn.js");
   assert.ok(main.has("worker/client.js") && host.has("nn/guest.js"));
-  assert.deepEqual([...main].filter((name) => name.startsWith("nn/")), []);
-  for (const name of ["index.js", "bitnet.js", "worker/client.js"]) assert.ok(!host.has(name), name);
+  assert.deepEqual(
+    [...main].filter((name) => name.startsWith("nn/")),
+    [],
+  );
+  for (const name of ["index.js", "bitnet.js", "worker/client.js"])
+    assert.ok(!host.has(name), name);
 });
 
 test("no runtime dependency, no install script, no import from outside", () => {

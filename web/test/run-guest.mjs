@@ -8,7 +8,9 @@ import { WASI } from "node:wasi";
 import { createWasiNN } from "../dist/wasi-nn.js";
 
 const words = process.argv.slice(2);
-const guestAt = words.findIndex((word, at) => !word.startsWith("--") && !words[at - 1]?.startsWith("--"));
+const guestAt = words.findIndex(
+  (word, at) => !word.startsWith("--") && !words[at - 1]?.startsWith("--"),
+);
 const { values } = parseArgs({
   args: words.slice(0, guestAt),
   options: {
@@ -36,7 +38,10 @@ const wasi = new WASI({
   preopens: { ".": "." },
 });
 const module = await WebAssembly.compile(await readFile(words[guestAt]));
-const instance = await WebAssembly.instantiate(module, { ...wasi.getImportObject(), ...nn.imports });
+const instance = await WebAssembly.instantiate(module, {
+  wasi_snapshot_preview1: wasi.wasiImport,
+  ...nn.imports,
+});
 nn.bind(instance);
 process.exitCode = wasi.start(instance);
 nn.dispose();

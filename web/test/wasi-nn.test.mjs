@@ -8,7 +8,15 @@ import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { guestMissing, publicGuests, runGuest } from "../../tests/support/public-guests.mjs";
 import { createWasiNN } from "../dist/wasi-nn.js";
-import { BitNet, golden, hostileServer, modelBytes, modelPath, modelUrl, refuses } from "./support.mjs";
+import {
+  BitNet,
+  golden,
+  hostileServer,
+  modelBytes,
+  modelPath,
+  modelUrl,
+  refuses,
+} from "./support.mjs";
 
 const root = resolve(import.meta.dirname, "../..");
 const { flavours: available } = BitNet.features();
@@ -52,11 +60,20 @@ function passThrough() {
     const body = [entries.length, ...entries.flat()];
     return [id, 0x80 | (body.length & 0x7f), body.length >> 7, ...body];
   };
-  const types = [0, 1, 2, 3, 4, 5].map((count) => [0x60, count, ...Array(count).fill(0x7f), 1, 0x7f]);
+  const types = [0, 1, 2, 3, 4, 5].map((count) => [
+    0x60,
+    count,
+    ...Array(count).fill(0x7f),
+    1,
+    0x7f,
+  ]);
   return new Uint8Array([
     ...[0, 97, 115, 109, 1, 0, 0, 0],
     ...section(1, types),
-    ...section(2, names.map((name) => [...text("wasi_ephemeral_nn"), ...text(name), 0, parameters[name]])),
+    ...section(
+      2,
+      names.map((name) => [...text("wasi_ephemeral_nn"), ...text(name), 0, parameters[name]]),
+    ),
     ...section(5, [[0, 1]]),
     ...section(7, [[...text("memory"), 2, 0], ...names.map((name, at) => [...text(name), 0, at])]),
   ]);
@@ -142,7 +159,7 @@ async function withProgram(options, body) {
 
 // --- what it computes ---
 
-const golden200 = /kLogitsHash = 0x([0-9a-f]{16})/.exec(
+const goldenHash = /kLogitsHash = 0x([0-9a-f]{16})/.exec(
   readFileSync(join(root, "core/api/golden.inc"), "utf8"),
 )[1];
 const config = { "logits-hash": true, "ignore-eos": true, "n-predict": 200, temp: 0 };
@@ -154,24 +171,27 @@ for (const [flavour, threads] of [
   ["relaxed-mt", 2],
 ]) {
   const skip = available.includes(flavour) ? false : `this engine has no ${flavour}`;
-  test(`${flavour}, ${threads} thread(s): the golden logits, at once and piece by piece`, { skip }, () =>
-    withProgram({ flavour, threads }, (nn, program) => {
-      assert.equal(nn.flavour, flavour);
-      assert.equal(nn.threads, threads);
-      const context = program.context(config);
-      program.input(context, story);
-      program.ok("compute", context);
-      const { logits_hash: hash, output_tokens: tokens } = JSON.parse(program.output(context, 1));
-      assert.equal(tokens, 200);
-      console.log(`logits node-wasi-nn-${flavour} ${threads} ${hash}`);
-      assert.equal(hash, golden200);
-      const text = program.output(context);
-      const told = golden.greedy_text.replace(/<\|[a-z_]+\|>/g, ""); // control tokens are no text
-      assert.equal(text, told.slice(0, text.length));
-      let streamed = "";
-      for (const piece of program.stream(context, 40)) streamed += piece;
-      assert.ok(streamed.length > 40 && text.startsWith(streamed), streamed);
-    }),
+  test(
+    `${flavour}, ${threads} thread(s): the golden logits, at once and piece by piece`,
+    { skip },
+    () =>
+      withProgram({ flavour, threads }, (nn, program) => {
+        assert.equal(nn.flavour, flavour);
+        assert.equal(nn.threads, threads);
+        const context = program.context(config);
+        program.input(context, story);
+        program.ok("compute", context);
+        const { logits_hash: hash, output_tokens: tokens } = JSON.parse(program.output(context, 1));
+        assert.equal(tokens, 200);
+        console.log(`logits node-wasi-nn-${flavour} ${threads} ${hash}`);
+        assert.equal(hash, goldenHash);
+        const text = program.output(context);
+        const told = golden.greedy_text.replace(/<\|[a-z_]+\|>/g, ""); // control tokens are no text
+        assert.equal(text, told.slice(0, text.length));
+        let streamed = "";
+        for (const piece of program.stream(context, 40)) streamed += piece;
+        assert.ok(streamed.length > 40 && text.startsWith(streamed), streamed);
+      }),
   );
 }
 
@@ -244,10 +264,19 @@ test("what cannot be loaded is refused at once", async () => {
   await refuses(create({ preload: { default: 5 } }), "InvalidOption");
   await refuses(create({ preload: 5 }), "InvalidOption");
   await refuses(create({ perload: {} }), "UnknownOption", /perload.*preload/);
-  for (const bad of [{ print: 1 }, { outputRule: "fast" }, { missing: "x" }, { threads: 0 }, { flavour: "x" }])
+  for (const bad of [
+    { print: 1 },
+    { outputRule: "fast" },
+    { missing: "x" },
+    { threads: 0 },
+    { flavour: "x" },
+  ])
     await refuses(create(bad), "InvalidOption");
   for (const name of ["", "a:b", "x".repeat(100_000)])
-    await refuses(create({ preload: { [name]: "no-such-file.gguf" }, missing: "tell" }), "InvalidArgument");
+    await refuses(
+      create({ preload: { [name]: "no-such-file.gguf" }, missing: "tell" }),
+      "InvalidArgument",
+    );
 });
 
 test("a file that is not there is told to the guest, when that is asked for", () =>
@@ -330,7 +359,14 @@ test("a guest without a memory, or with one that is none", () =>
     const call = Object.values(nn.guest().imports.wasi_ephemeral_nn);
     assert.equal(call.length, Object.keys(parameters).length);
     for (const one of call) assert.equal(one(0, 0, 0, 0, 0), errno.missingMemory);
-    for (const bad of [{ exports: {} }, { exports: { memory: () => {} } }, {}, null, undefined, 5]) {
+    for (const bad of [
+      { exports: {} },
+      { exports: { memory: () => {} } },
+      {},
+      null,
+      undefined,
+      5,
+    ]) {
       const guest = nn.guest();
       guest.bind(bad);
       assert.equal(guest.imports.wasi_ephemeral_nn.unload(0), errno.missingMemory);
@@ -409,7 +445,16 @@ test("JSON that is deep, long or none: an errno, and the next one is read", () =
       program.call.load_by_name_with_config(...program.put("default"), ...program.put(json), 0);
     for (const open of ["[", '{"a":', '{"temp":{"a":'])
       assert.notEqual(load(open.repeat(60_000 / open.length)), errno.success);
-    for (const bad of ["{", "null", "5", '"x"', "\0", "{}x", '{"temp":"hot"}', Buffer.from([34, 0xff, 34])])
+    for (const bad of [
+      "{",
+      "null",
+      "5",
+      '"x"',
+      "\0",
+      "{}x",
+      '{"temp":"hot"}',
+      Buffer.from([34, 0xff, 34]),
+    ])
       assert.notEqual(load(bad), errno.success, bad);
     assert.equal(load(JSON.stringify({ unknown: "x".repeat(30_000), temp: 0 })), errno.success);
   }));
@@ -478,7 +523,8 @@ test("standard output: a slow reader gets all of it, a reader that leaves is not
     process.stdout; // from now on a full pipe is EAGAIN
     const bytes = new Uint8Array(1 << 20).fill(46);
     for (let i = 0; i < 3; ++i) if (!writeSync(1, bytes)) process.exit(7);`;
-  const start = () => spawn(process.execPath, ["--input-type=module", "-e", code], { timeout: 60_000 });
+  const start = () =>
+    spawn(process.execPath, ["--input-type=module", "-e", code], { timeout: 60_000 });
   const slow = start();
   await pause(300); // the pipe is full, nobody has read
   let length = 0;
@@ -492,24 +538,31 @@ test("standard output: a slow reader gets all of it, a reader that leaves is not
   assert.deepEqual(await once(left, "close"), [7, null]);
 });
 
-const sdk = (name) => join(root, "build/wasi/guests", `${name}.wasm`);
-for (const [flavour, threads] of [
-  ["simd-st", 1],
-  ["relaxed-mt", 2],
+const sdk = join(root, "build/wasi/guests/logits_hash.wasm");
+const { BITNET_DENO: deno, BITNET_BUN: bun } = process.env;
+for (const [engine, command, flavour, threads] of [
+  ["node", [process.execPath], "simd-st", 1],
+  ["node", [process.execPath], "relaxed-mt", 2],
+  ["deno", deno && [deno, "run", "--quiet", "--allow-all"], "relaxed-mt", 2],
+  ["bun", bun && [bun], "relaxed-st", 1],
 ]) {
-  const skip = !available.includes(flavour)
-    ? `this engine has no ${flavour}`
-    : !existsSync(sdk("logits_hash")) && "the SDK's guests are not built";
-  test(`the SDK's logits_hash on ${flavour}`, { skip }, () => {
+  const skip =
+    (!command && `BITNET_${engine.toUpperCase()} is not set: scripts/setup ${engine}`) ||
+    (engine === "node" && !available.includes(flavour) && `this engine has no ${flavour}`) ||
+    (!existsSync(sdk) && "the SDK's guests are not built");
+  test(`the SDK's logits_hash in ${engine}, ${flavour}`, { skip }, () => {
     const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      [runner, "--flavour", flavour, "--threads", threads]
-        .concat("--nn-preload", `default:GGML:AUTO:${modelPath}`, sdk("logits_hash"))
-        .map(String),
-      { encoding: "utf8" },
+      command[0],
+      [...command.slice(1), runner, "--flavour", flavour, "--threads", `${threads}`].concat([
+        "--nn-preload",
+        `default:GGML:AUTO:${modelPath}`,
+        sdk,
+      ]),
+      { encoding: "utf8", timeout: 60_000 },
     );
     assert.equal(status, 0, stderr);
-    assert.equal(stdout, `logits-hash ${golden200}\n`.repeat(2));
+    assert.equal(stdout, `logits-hash ${goldenHash}\n`.repeat(2));
+    console.log(`logits ${engine}-wasi-nn-guest-${flavour} ${threads} ${goldenHash}`);
   });
 }
 
