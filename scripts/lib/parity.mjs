@@ -21,11 +21,15 @@ for (const [name, hashes] of [...seen].sort()) {
 }
 
 const wasmedge = process.arch === 'x64' ? ['0.14', '0.17'] : []; // Debian's amd64 packages
+const javascript = ['deno', 'bun'].filter((name) => existsSync(`build/toolchain/env.d/${name}.sh`)); // set up by --full
 const expected = {
   native: [/^native-scalar 1$/, /^native-scalar 2$/, /^native-avx2 1$/, /^native-avx2 2$/],
   wasm: [/^node-simd-st 1$/, /^node-relaxed-st 1$/, /^node-simd-mt 2$/, /^node-relaxed-mt 2$/,
     /^node-wasi-nn-simd-st 1$/, /^node-wasi-nn-relaxed-st 1$/, /^node-wasi-nn-simd-mt 2$/, /^node-wasi-nn-relaxed-mt 2$/],
   wasi: [/^wasmtime-wasm_simd128 1$/, /^wasmtime-wasm_relaxed\d* 1$/, /^node-wasi-wasm_simd128 1$/, /^node-wasi-wasm_relaxed\d* 1$/,
+    /^reactor-node-wasm_simd128 1$/, /^reactor-node-wasm_relaxed\d* 1$/,
+    ...javascript.flatMap((name) => ['', 'reactor-'].flatMap((kind) => [new RegExp(`^${kind}${name}-wasm_simd128 1$`),
+      new RegExp(`^${kind}${name}-wasm_relaxed\\d* 1$`)])),
     ...wasmedge.map((generation) => new RegExp(`^wasmedge${generation}-aot-wasm_relaxed\\d* 1$`))],
   nn: [/^bitnet-nn-scalar 1$/, /^bitnet-nn-scalar 2$/, /^bitnet-nn-avx2 1$/, /^bitnet-nn-avx2 2$/,
     ...wasmedge.map((generation) => new RegExp(`^wasmedge${generation}-plugin 2$`))],
