@@ -3,7 +3,7 @@
 namespace cli {
 namespace {
 
-/// Would a terminal act on the character at the front of `text`? C0 and DEL, and C1 as UTF-8 spells it.
+/// Would a terminal act on the first character of `text`? C0, DEL, and C1 as UTF-8 spells it.
 bool is_control(std::string_view text) {
   const auto byte = static_cast<unsigned char>(text[0]);
   if (byte < 0x20 || byte == 0x7F)

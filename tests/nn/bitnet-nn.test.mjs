@@ -149,6 +149,12 @@ check('arguments, variables, folders', () => {
   assert.deepEqual(told(['--dir=docs']), ['show.wat', 'docs']);
   assert.ok(told(['-Sinherit-env', '-S', 'cli,nn'], [], { SEEN: 'yes' }).includes('SEEN=yes'));
   assert.match(ends(1, ['--dir', 'no such folder', show]).stderr, /no such folder: no such folder/);
+  for (const [command, pattern] of [['"$0" "$1" "$(printf "\\377")"', /arguments are not UTF-8/],
+    ['"$0" --env A="$(printf "\\377")" "$1"', /environment is not UTF-8/]]) {
+    const shell = spawnSync('sh', ['-c', command, program, show], { cwd: root, encoding: 'utf8' });
+    assert.equal(shell.status, 1);
+    assert.match(shell.stderr, pattern);
+  }
 });
 
 check("the guest's exit status, and a trap's", () => {

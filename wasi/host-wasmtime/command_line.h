@@ -1,4 +1,4 @@
-// What bitnet-nn's command line asks for, spelled as `wasmtime run` spells it wherever that has a word for it.
+// What bitnet-nn's command line asks for, in the words of `wasmtime run` where it has one.
 #pragma once
 
 #include "nn/host.h"
@@ -44,8 +44,8 @@ struct CommandLine {
   std::string isa;
   std::vector<std::string> words; ///< the guest's file and its arguments
 
-  /// From the arguments after the program's name, and the environment. Otherwise the exit status: help was asked for and
-  /// printed, or something is wrong and has been told.
+  /// From the arguments after the program's name, and the environment. An exit status when there is
+  /// nothing to run: help was asked for, or something is wrong and has been told.
   std::optional<int> parse(std::span<const std::string_view> arguments);
 };
 

@@ -38,7 +38,7 @@ string text_of(wasmtime_error_t* error) {
   return string(view_of(message));
 }
 
-/// Every function of WASI-NN, called with its row of the table; the store's data is the guest's host.
+/// Every function of WASI-NN, called with its row of the table. The store's data is the host.
 wasm_trap_t* call_host(void* row, wasmtime_caller_t* caller, const wasmtime_val_t* arguments,
                        size_t count, wasmtime_val_t* results, size_t /*one*/) noexcept {
   const auto& function = *static_cast<const nn::Function*>(row);
@@ -83,7 +83,7 @@ bool is_shared_memory(const wasm_externtype_t* type) {
   return wasmtime_memorytype_isshared(wasm_externtype_as_memorytype_const(type));
 }
 
-/// The guest's arguments, variables and folders; null, and told, when the machine does not have them.
+/// The guest's arguments, variables and folders; null, and told, when they cannot be had.
 Owned<wasi_config_t, wasi_config_delete> wasi_of(const CommandLine& line,
                                                  const string& program_name, std::uint32_t number) {
   Owned<wasi_config_t, wasi_config_delete> wasi(wasi_config_new());

@@ -28,7 +28,7 @@ public:
   /// Ends every guest that runs code of its own. From any thread.
   void interrupt() const noexcept;
 
-  /// Runs it to its end in a store of its own; `number` is the guest's, one of line.guests. The exit status.
+  /// Runs it to its end in a store of its own, as guest `number` of line.guests. The exit status.
   int run(const CommandLine& line, nn::Host& host, std::uint32_t number, const Watch& watch) const;
 
 private:

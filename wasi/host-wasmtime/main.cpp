@@ -17,7 +17,8 @@ namespace {
 using std::string;
 using std::string_view;
 
-/// A guest's "stream-stdout". Not through stdio: the guest's own writes do not go there either, and so the order stands.
+/// A guest's "stream-stdout". Not through stdio: the guest's own writes do not go there either, and
+/// so the order stands.
 bool print(void* /*context*/, string_view text) noexcept {
   static const bool terminal = isatty(STDOUT_FILENO) != 0;
   const string shown = terminal ? cli::printable(text, "\n\t") : string(text);

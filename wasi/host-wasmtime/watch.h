@@ -19,9 +19,9 @@ public:
   Watch& operator=(const Watch&) = delete;
   ~Watch() { stop(); }
 
-  /// From now on: when the time is over (0: never) or a signal comes, `interrupt(context)` is called, once and on a thread of its
-  /// own. What then still runs shortly after hangs in a call that nothing can interrupt: the process ends there. False: no such
-  /// thread could be had.
+  /// From now on: when the time is over (0: never) or a signal comes, `interrupt(context)` is
+  /// called, once and on a thread of its own. What then still runs half a second later hangs in a
+  /// call that nothing can interrupt: the process ends there. False: no thread could be had.
   bool start(std::chrono::microseconds timeout, void (*interrupt)(void* context),
              void* context) noexcept;
 
