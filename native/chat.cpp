@@ -2,6 +2,8 @@
 // the session notices how much of it the KV cache already holds.
 #include "commands.h"
 
+#include <utility>
+
 namespace cli {
 namespace {
 
@@ -12,6 +14,18 @@ struct Turn {
 
 constexpr std::string_view kHelp =
     "/reset forgets the conversation, /quit (or the end of input) ends it.\n";
+
+/// The conversation's ids in place of what was in `prompt`.
+Status frame(const bitnet::Model& model, const std::string& system, const std::vector<Turn>& turns,
+             bitnet::Vec<bitnet::TokenId>& prompt) {
+  std::vector<bitnet::ChatMessage> messages;
+  if (!system.empty())
+    messages.push_back({"system", system});
+  for (const Turn& turn : turns)
+    messages.push_back({turn.role, turn.text});
+  prompt.clear();
+  return model.tokenize_chat(messages, true, prompt);
+}
 
 } // namespace
 
@@ -32,6 +46,10 @@ int chat(Arguments arguments) {
   const auto model = model_options.load();
   if (!model)
     return fail(model.error());
+  // A model that cannot chat says so before anybody has typed a word.
+  bitnet::Vec<bitnet::TokenId> framed;
+  if (const Status status = frame(*model, system, {{"user", "Hello"}}, framed); !status)
+    return fail(status.error());
   const auto parallel = model_options.parallel();
   if (!parallel)
     return fail(parallel.error());
@@ -44,12 +62,18 @@ int chat(Arguments arguments) {
   if (terminal)
     out.write(kHelp);
   std::vector<Turn> turns;
+  bool forgotten = false;
   for (;;) {
     if (terminal)
       out.write("> ");
     if (!out.flush())
       return out.finish();
-    const auto line = read_line();
+    const auto read = read_line();
+    if (!read) {
+      out.finish();
+      return fail(read.error());
+    }
+    const std::optional<std::string>& line = *read;
     if (!line || *line == "/quit") {
       out.write(!line && terminal ? "\n" : ""); // the shell's prompt starts its own line
       return out.finish();
@@ -66,13 +90,14 @@ int chat(Arguments arguments) {
     }
     turns.push_back({"user", *line});
 
-    std::vector<bitnet::ChatMessage> messages;
-    if (!system.empty())
-      messages.push_back({"system", system});
-    for (const Turn& turn : turns)
-      messages.push_back({turn.role, turn.text});
     bitnet::Vec<bitnet::TokenId> prompt;
-    Status status = model->tokenize_chat(messages, true, prompt);
+    Status status = frame(*model, system, turns, prompt);
+    // A quarter of the context is for the answer; the oldest exchanges make room.
+    const std::size_t most = session->capacity() - session->capacity() / 4;
+    for (; status && prompt.size() > most && turns.size() > 2; forgotten = true) {
+      turns.erase(turns.begin(), turns.begin() + 2);
+      status = frame(*model, system, turns, prompt);
+    }
     std::string answer;
     Timing timing;
     bitnet::FinishReason finish = bitnet::FinishReason::kNone;
@@ -94,8 +119,10 @@ int chat(Arguments arguments) {
       continue;
     }
     out.write("\n");
-    if (finish == bitnet::FinishReason::kContext && terminal)
-      out.write("[the context is full: /reset to go on]\n");
+    if (terminal && finish == bitnet::FinishReason::kContext)
+      out.write("[cut short: the context is full]\n");
+    if (terminal && std::exchange(forgotten, false))
+      out.write("[the context is full: the oldest of the conversation is forgotten]\n");
     turns.push_back({"assistant", std::move(answer)});
   }
 }

@@ -103,12 +103,16 @@ int start(Arguments arguments) {
 
 std::optional<int> parse(const char* command, const char* usage, const Options& options,
                          Arguments arguments, Words& words, std::size_t most_words) {
-  if (std::ranges::any_of(arguments, [](auto a) { return a == "--help" || a == "-h"; })) {
+  Options all = options;
+  bool wants_help = false;
+  all.flag("-h, --help", "this", wants_help);
+  const std::string wrong = all.parse(arguments, words, most_words);
+  if (wants_help) {
     Output out;
-    out.write("usage: bitnet " + std::string(usage) + "\n\n" + options.help());
+    out.write("usage: bitnet " + std::string(usage) + "\n\n" + all.help());
     return out.finish();
   }
-  if (const std::string wrong = options.parse(arguments, words, most_words); !wrong.empty())
+  if (!wrong.empty())
     return misuse(command, wrong);
   return std::nullopt;
 }

@@ -182,7 +182,10 @@ int tokenize(Arguments arguments) {
     return *status;
   if (words.empty() && stdin_is_terminal())
     return misuse("tokenize", "no text: give it as an argument, or pipe it in");
-  const std::string text = words.empty() ? read_stdin() : words[0];
+  const auto input = words.empty() ? read_stdin() : Result<std::string>(words[0]);
+  if (!input)
+    return fail(input.error());
+  const std::string& text = *input;
 
   const auto model = model_options.load();
   if (!model)

@@ -253,7 +253,10 @@ std::string PromptOptions::complete() {
     return {};
   if (stdin_is_terminal())
     return "no prompt: give -p TEXT or --ids, or pipe text in";
-  text = read_stdin();
+  auto read = read_stdin();
+  if (!read)
+    return std::string(read.error().detail());
+  text = std::move(*read);
   if (text->ends_with('\n')) // echo's, not the author's
     text->pop_back();
   return {};
@@ -321,24 +324,35 @@ Status generate(bitnet::Session& session, std::span<const bitnet::TokenId> promp
   }
 }
 
-std::string read_stdin() {
+static Error too_long() {
+  return Error(ErrorCode::LimitExceeded)
+         << "more than " << std::uint64_t{kMostInput} << " bytes on standard input";
+}
+
+Result<std::string> read_stdin() {
   std::string text;
   char block[4096];
-  while (const std::size_t got = std::fread(block, 1, sizeof block, stdin))
+  while (const std::size_t got = std::fread(block, 1, sizeof block, stdin)) {
+    if (text.size() + got > kMostInput)
+      return too_long();
     text.append(block, got);
+  }
   return text;
 }
 
-std::optional<std::string> read_line() {
+Result<std::optional<std::string>> read_line() {
   std::string line;
   int c;
-  while ((c = std::getc(stdin)) != EOF && c != '\n')
+  while ((c = std::getc(stdin)) != EOF && c != '\n') {
+    if (line.size() == kMostInput)
+      return too_long();
     line += static_cast<char>(c);
+  }
   if (c == EOF && line.empty())
-    return std::nullopt;
+    return std::optional<std::string>();
   if (line.ends_with('\r'))
     line.pop_back();
-  return line;
+  return std::optional(std::move(line));
 }
 
 bool stdin_is_terminal() { return ::isatty(0) != 0; }

@@ -121,9 +121,11 @@ Status generate(bitnet::Session& session, std::span<const bitnet::TokenId> promp
                 const bitnet::GenerateOptions& options,
                 const std::function<bool(const bitnet::Step&)>& sink, Timing& timing);
 
+/// More than any prompt: what is longer is an error and not the end of the memory.
+inline constexpr std::size_t kMostInput = std::size_t{64} << 20;
 /// All of stdin, or one line without its end. Nothing at the end of the input.
-std::string read_stdin();
-std::optional<std::string> read_line();
+Result<std::string> read_stdin();
+Result<std::optional<std::string>> read_line();
 bool stdin_is_terminal();
 
 } // namespace cli

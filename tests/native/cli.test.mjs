@@ -140,3 +140,12 @@ test('a pipe is no model', { skip: reason || (existsSync('/dev/null') ? false : 
   assert.equal(result.status, 1);
   assert.match(result.stderr, /not a regular file/);
 });
+
+test('standard input without an end is not read for ever', { skip: reason }, () => {
+  const input = Buffer.alloc((64 << 20) + 1, 'a');
+  for (const [args, status] of [[['run'], 2], [['tokenize'], 1], [['chat'], 1]]) {
+    const result = cli(engine, args, { input });
+    assert.deepEqual([result.status, result.stdout], [status, '']);
+    assert.match(result.stderr, /more than 67108864 bytes on standard input/);
+  }
+});

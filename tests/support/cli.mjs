@@ -153,6 +153,15 @@ export function commonTests(engine, reason) {
     const follow = ok(engine, ['chat', '-n', '8'], { input: 'Tell me a story.\nAnd then?' });
     assert.ok(follow.startsWith(once) && follow.length > once.length);
     assert.equal(ok(engine, ['chat'], { input: '' }), '');
+    // Of a conversation that outgrows the context the oldest is forgotten.
+    const long = ok(engine, ['chat', '-n', '40', '-c', '128'], { input: 'Tell me a story.\n'.repeat(6) });
+    assert.ok(long.length > 5 * once.length, long);
+  });
+
+  check('chat: a model without a template says so at once, and what can be done', () => {
+    const bytes = Buffer.from(readFileSync(join(root, builtIn)));
+    bytes.write('tokenizer.chat_templatf', bytes.indexOf('tokenizer.chat_template'));
+    withFile('no-template.gguf', bytes, (path) => refused(['chat', '-m', path], 1, /chat template[^\n]*: none\n`bitnet run`/));
   });
 
   check('help and version', () => {
@@ -161,6 +170,9 @@ export function commonTests(engine, reason) {
       assert.match(ok(engine, ['help', command]), new RegExp(`usage: bitnet ${command}`));
       assert.equal(ok(engine, [command, '--help']), ok(engine, ['help', command]));
     }
+    assert.match(ok(engine, ['tokenize', '--', '--help']), /^\d+( \d+)*\n$/); // text that looks like an option
+    assert.match(ok(engine, ['tokenize', '--', '-h']), /^\d+( \d+)*\n$/);
+    assert.doesNotMatch(ok(engine, ['run', '-n', '1', '-p', '--help']), /usage/);
     assert.match(ok(engine, ['--version']), /^bitnet \d+\.\d+\.\d+\n.*kernels:.* scalar\n$/);
     const bare = cli(engine, []);
     assert.equal(bare.status, 2);
