@@ -175,8 +175,8 @@ Result<GenerateOptions> generate_options(const bitnet_generate_options* options,
 
 class CallbackSource final : public Source {
 public:
-  CallbackSource(bitnet_read read, void* context, std::uint64_t size) noexcept
-      : read_(read), context_(context), size_(size) {}
+  CallbackSource(bitnet_read callback, void* context, std::uint64_t size) noexcept
+      : read_(callback), context_(context), size_(size) {}
   std::uint64_t size() const noexcept override { return size_; }
   Status read(std::uint64_t offset, MutableBytes into) noexcept override {
     if (offset > size_ || into.size() > size_ - offset)
