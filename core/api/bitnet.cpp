@@ -129,9 +129,9 @@ Status Session::evaluate_all(std::span<const TokenId> ids, LogitsSink sink,
   return data_->engine.evaluate(ids, sink, context);
 }
 std::span<const float> Session::logits() const noexcept { return data_->engine.logits(); }
-Status Session::embed(std::span<const TokenId> ids, Pooling pooling, bool normalize,
+Status Session::embed(std::span<const TokenId> ids, const EmbedOptions& options,
                       std::span<float> out) noexcept {
-  return data_->engine.embed(ids, pooling, normalize, out);
+  return data_->engine.embed(ids, options, out);
 }
 std::uint32_t Session::size() const noexcept { return data_->engine.size(); }
 std::uint32_t Session::capacity() const noexcept { return data_->engine.capacity(); }

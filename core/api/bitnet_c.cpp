@@ -533,8 +533,12 @@ int bitnet_session_embed(bitnet_session* session, const int32_t* ids, size_t cou
   if (pooling > BITNET_POOLING_MEAN)
     return fail("pooling");
   const std::span<float> out = length == 0 ? std::span<float>() : std::span(vector, length);
-  return done(
-      session->session.embed(list(ids, count), static_cast<Pooling>(pooling), normalize != 0, out));
+  return done(session->session.embed(list(ids, count),
+                                     EmbedOptions{.pooling = static_cast<Pooling>(pooling),
+                                                  .normalize = normalize != 0,
+                                                  .go_on = nullptr,
+                                                  .context = nullptr},
+                                     out));
 }
 
 uint32_t bitnet_session_size(const bitnet_session* session) {

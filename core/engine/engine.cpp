@@ -93,7 +93,7 @@ Status Engine::extend(std::span<const TokenId> ids, Sink sink, void* context) no
   return {};
 }
 
-Status Engine::embed(std::span<const TokenId> ids, Pooling pooling, bool normalize,
+Status Engine::embed(std::span<const TokenId> ids, const EmbedOptions& options,
                      std::span<float> out) noexcept {
   if (ids.empty())
     return Error(ErrorCode::EmptyPrompt);
@@ -107,13 +107,15 @@ Status Engine::embed(std::span<const TokenId> ids, Pooling pooling, bool normali
   auto sums = Buffer<double>::make(out.size(), "embedding");
   BITNET_TRY(sums);
   truncate(0);
-  const std::size_t count = pooling == Pooling::kMean ? ids.size() : 1;
+  const bool all = options.pooling == Pooling::kMean;
+  const std::size_t count = all ? ids.size() : 1;
   while (!ids.empty()) {
+    if (options.go_on != nullptr && !options.go_on(options.context))
+      return Error(ErrorCode::Aborted);
     const auto batch = ids.first(std::min(ids.size(), state_.batch));
     ids = ids.subspan(batch.size());
     forward(*network_, state_, batch, history_.size(), *parallel_);
     BITNET_TRY(history_.append(batch));
-    const bool all = pooling == Pooling::kMean;
     for (std::size_t i = all ? 0 : batch.size() - 1; (all || ids.empty()) && i < batch.size();
          ++i) {
       const auto state = hidden(*network_, state_, i, *parallel_);
@@ -126,7 +128,7 @@ Status Engine::embed(std::span<const TokenId> ids, Pooling pooling, bool normali
     value /= static_cast<double>(count);
     squares += value * value;
   }
-  const double length = normalize && squares > 0.0 ? std::sqrt(squares) : 1.0;
+  const double length = options.normalize && squares > 0.0 ? std::sqrt(squares) : 1.0;
   for (std::size_t d = 0; d < out.size(); ++d)
     out[d] = static_cast<float>((*sums)[d] / length);
   return {};

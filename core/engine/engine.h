@@ -29,7 +29,7 @@ public:
   /// Ends a generation under way.
   Status evaluate(std::span<const TokenId> ids, Sink sink, void* context) noexcept;
   std::span<const float> logits() const noexcept;
-  Status embed(std::span<const TokenId> ids, Pooling pooling, bool normalize,
+  Status embed(std::span<const TokenId> ids, const EmbedOptions& options,
                std::span<float> out) noexcept;
 
   std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(history_.size()); }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ public:
   std::string printed;
   std::vector<std::string> log;
   bool reader = true; ///< does anybody read what is printed?
+  std::function<void()> on_print;
 
   Errno call(std::string_view name, std::vector<std::uint32_t> arguments) {
     nn::LinearMemory memory(bytes_.data(), bytes_.size());
@@ -49,7 +51,7 @@ public:
     const std::uint32_t at = next_;
     next_ += static_cast<std::uint32_t>((data.size() + 16) / 8 * 8);
     REQUIRE(next_ < kResult);
-    std::ranges::copy(data, bytes_.begin() + at);
+    std::memcpy(bytes_.data() + at, data.data(), data.size());
     return at;
   }
   template <class T> std::uint32_t put_object(const T& object) {
@@ -119,8 +121,11 @@ private:
     options.hooks = {.context = &guest,
                      .print =
                          [](void* context, std::string_view piece) noexcept {
-                           static_cast<Guest*>(context)->printed += piece;
-                           return static_cast<Guest*>(context)->reader;
+                           auto& guest = *static_cast<Guest*>(context);
+                           guest.printed += piece;
+                           if (guest.on_print)
+                             guest.on_print();
+                           return guest.reader;
                          },
                      .log =
                          [](void* context, std::string_view line) noexcept {

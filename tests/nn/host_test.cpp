@@ -371,8 +371,7 @@ TEST_CASE("the size of an output: probe, clamp, and LlamaEdge's zero", "[nn]") {
     Ready ready;
     const std::string text = ready.guest.computed(0, "Hello");
     const auto size = static_cast<std::uint32_t>(text.size());
-    std::ranges::fill(ready.guest.bytes().begin() + Guest::kOutput,
-                      ready.guest.bytes().begin() + Guest::kOutput + 1000, std::uint8_t{0xaa});
+    std::memset(ready.guest.bytes().data() + Guest::kOutput, 0xaa, 1000);
     for (const std::uint32_t room : {0U, 1U, size - 1}) {
       CHECK(read(ready.guest, room, written) == Errno::kTooLarge);
       CHECK(written == size);
@@ -522,27 +521,174 @@ TEST_CASE("a model from the guest's own memory", "[nn]") {
 
 TEST_CASE("memory has a budget", "[nn]") {
   World world;
-  const auto one = world.model.session_bytes({.context = 64});
-  REQUIRE(one);
-  Guest guest(world.models, {.max_session_bytes = *one * 2});
-  std::uint32_t graph = 0;
-  CHECK(guest.load("default", R"({"n-predict": 1, "ignore-eos": true})", graph) == Errno::kSuccess);
-  std::uint32_t contexts[3];
-  for (std::uint32_t& context : contexts) {
-    CHECK(guest.init(graph, context) == Errno::kSuccess);
-    CHECK(guest.set_input(context, 0, "Hello") == Errno::kSuccess);
+  const auto session = world.model.session_bytes({.context = 64});
+  REQUIRE(session);
+  // And the ids, what sampling needs, prompt and output.
+  const std::uint64_t one =
+      *session + 8 * 64 + std::uint64_t{12} * world.model.info().vocabulary + 100;
+  SECTION("sessions") {
+    Guest guest(world.models, {.max_session_bytes = one * 2});
+    std::uint32_t graph = 0;
+    CHECK(guest.load("default", R"({"n-predict": 1, "ignore-eos": true})", graph) ==
+          Errno::kSuccess);
+    std::uint32_t contexts[3];
+    for (std::uint32_t& context : contexts) {
+      CHECK(guest.init(graph, context) == Errno::kSuccess);
+      CHECK(guest.set_input(context, 0, "Hello") == Errno::kSuccess);
+    }
+    CHECK(guest.call("compute", {contexts[0]}) == Errno::kSuccess);
+    CHECK(guest.call("compute", {contexts[1]}) == Errno::kSuccess);
+    CHECK(guest.call("compute", {contexts[2]}) == Errno::kTooLarge);
+    CHECK(guest.call("compute", {contexts[0]}) == Errno::kSuccess);
+    CHECK(guest.call("finalize_execution_context", {contexts[0]}) == Errno::kSuccess);
+    CHECK(guest.call("compute", {contexts[2]}) == Errno::kSuccess);
   }
-  CHECK(guest.call("compute", {contexts[0]}) == Errno::kSuccess);
-  CHECK(guest.call("compute", {contexts[1]}) == Errno::kSuccess);
-  CHECK(guest.call("compute", {contexts[2]}) == Errno::kTooLarge);
-  CHECK(guest.call("compute", {contexts[0]}) == Errno::kSuccess);
-  CHECK(guest.call("finalize_execution_context", {contexts[0]}) == Errno::kSuccess);
-  CHECK(guest.call("compute", {contexts[2]}) == Errno::kSuccess);
-  // A model of the guest's own counts too.
-  const ByteVector file = World::file();
-  Guest poor(world.models, {.max_session_bytes = file.size() - 1});
-  CHECK(poor.load_bytes({reinterpret_cast<const char*>(file.data()), file.size()}, "", graph) ==
-        Errno::kTooLarge);
+  SECTION("models of the guest's own") {
+    const ByteVector file = World::file();
+    const std::string_view bytes(reinterpret_cast<const char*>(file.data()), file.size());
+    std::uint32_t graph = 0;
+    const std::uint64_t whole = file.size() + world.model.info().weight_bytes;
+    for (const std::uint64_t budget : {std::uint64_t{file.size() - 1}, whole - 1}) {
+      Guest poor(world.models, {.max_session_bytes = budget});
+      CHECK(poor.load_bytes(bytes, "", graph) == Errno::kTooLarge);
+    }
+    Guest guest(world.models, {.max_session_bytes = whole});
+    CHECK(guest.load_bytes(bytes, "", graph) == Errno::kSuccess);
+    CHECK(guest.load_bytes(bytes, "", graph) == Errno::kTooLarge);
+    CHECK(guest.call("unload", {0}) == Errno::kSuccess);
+    CHECK(guest.load_bytes(bytes, "", graph) == Errno::kSuccess);
+  }
+  SECTION("prompts, computed or not, and what was unloaded") {
+    constexpr std::uint32_t kPrompt = 100'000;
+    Guest guest(world.models, {.max_session_bytes = 5 * kPrompt});
+    std::uint32_t graph = 0;
+    CHECK(guest.load("default", "", graph) == Errno::kSuccess);
+    const std::uint32_t prompt = guest.put(std::string(kPrompt, '~'));
+    const std::uint32_t tensor = guest.put_object(TensorWords{.data = prompt, .size = kPrompt});
+    for (std::uint32_t i = 0; i < 8; ++i) {
+      std::uint32_t context = 0;
+      CHECK(guest.init(graph, context) == Errno::kSuccess);
+      CHECK(guest.call("set_input", {context, 0, tensor}) ==
+            (i < 5 ? Errno::kSuccess : Errno::kTooLarge));
+    }
+    CHECK(number_of(guest.metadata(0), "input_tokens") > 10'000);
+    CHECK(guest.call("compute", {0}) == Errno::kPromptTooLong);
+    CHECK(guest.set_input(0, 0, "Hello") == Errno::kSuccess);           // gives back
+    CHECK(guest.call("set_input", {5, 0, tensor}) == Errno::kTooLarge); // all but 5 bytes
+    CHECK(guest.set_input(1, 0, "Hello") == Errno::kSuccess);
+    CHECK(guest.call("set_input", {5, 0, tensor}) == Errno::kSuccess);
+    CHECK(guest.call("unload", {graph}) == Errno::kSuccess); // gives all back, keeps the counts
+    CHECK(number_of(guest.metadata(5), "input_tokens") > 10'000);
+    CHECK(guest.load("default", "", graph) == Errno::kSuccess);
+    for (std::uint32_t i = 0; i < 5; ++i) {
+      std::uint32_t context = 0;
+      CHECK(guest.init(graph, context) == Errno::kSuccess);
+      CHECK(guest.call("set_input", {context, 0, tensor}) == Errno::kSuccess);
+    }
+  }
+}
+
+TEST_CASE("after cancel every call is refused, and one under way ends", "[nn]") {
+  SECTION("every call") {
+    Ready ready;
+    CHECK(ready.guest.set_input(0, 0, "Hello") == Errno::kSuccess);
+    CHECK(ready.guest.call("compute_single", {0}) == Errno::kSuccess);
+    ready.guest.host.cancel();
+    for (const nn::Function& function : nn::functions())
+      CHECK(ready.guest.call(function.name, std::vector<std::uint32_t>(function.parameters)) ==
+            Errno::kRuntimeError);
+  }
+  // Threads that cancel the guest when they have worked so many times.
+  struct Cancels final : Parallel {
+    nn::Host* host = nullptr;
+    int left = 0;
+    Serial serial;
+    unsigned threads() const noexcept override { return 1; }
+    void run(std::size_t count, Task task, void* context) noexcept override {
+      if (--left == 0)
+        host->cancel();
+      serial.run(count, task, context);
+    }
+  };
+  for (const char* config : {R"({"ignore-eos": true})", R"({"embedding": true})",
+                             R"({"embedding": true, "pooling": "mean"})"}) {
+    INFO(config);
+    Cancels threads;
+    nn::Models models(nullptr, {}, threads);
+    TinyOptions options;
+    options.hidden = 64;
+    options.ffn = 128;
+    options.context = 1024;
+    CHECK(models.add("default", load_model(make_tiny_model(options))));
+    Guest guest(models);
+    threads.host = &guest.host;
+    std::uint32_t graph = 0;
+    std::uint32_t context = 0;
+    CHECK(guest.load("default", config, graph) == Errno::kSuccess);
+    CHECK(guest.init(graph, context) == Errno::kSuccess);
+    std::string prompt;
+    for (int i = 0; i < 500; ++i)
+      prompt += " the";
+    CHECK(guest.set_input(context, 0, prompt) == Errno::kSuccess);
+    threads.left = 3; // in the first batch
+    CHECK(guest.call("compute", {context}) == Errno::kRuntimeError);
+    CHECK(threads.left > -200); // of the eight batches, one was evaluated
+    CHECK(has(guest.log.back(), "Aborted"));
+  }
+}
+
+TEST_CASE("a hook that calls back in gets Busy, and may use other contexts", "[nn]") {
+  Ready ready(config_of(R"("stream-stdout": true)"));
+  Guest& guest = ready.guest;
+  std::uint32_t other = 0;
+  CHECK(guest.init(ready.graph, other) == Errno::kSuccess);
+  CHECK(guest.set_input(other, 0, "Hello") == Errno::kSuccess);
+  int depth = 0;
+  guest.on_print = [&] {
+    if (depth++ > 0)
+      return;
+    for (const char* function :
+         {"compute", "compute_single", "fini_single", "finalize_execution_context"})
+      CHECK(guest.call(function, {0}) == Errno::kBusy);
+    CHECK(guest.set_input(0, 0, "x") == Errno::kBusy);
+    std::string text;
+    CHECK(guest.output(0, 0, text) == Errno::kBusy);
+    CHECK(guest.call("compute_single", {other}) == Errno::kSuccess);
+    CHECK(guest.call("unload", {ready.graph}) == Errno::kSuccess); // the call under way goes on
+  };
+  const std::string text = guest.computed(0, "Hello");
+  CHECK(text == expected(ready.world.model, "Hello", 12));
+  CHECK(depth > 1);
+  CHECK(guest.call("compute", {0}) == Errno::kInvalidArgument);
+}
+
+TEST_CASE("metadata in the middle of a stream begins it anew", "[nn]") {
+  Ready ready(config_of(R"("enable-log": true)"));
+  Guest& guest = ready.guest;
+  CHECK(guest.set_input(0, 0, "<|eot_id|>Hello") == Errno::kSuccess);
+  CHECK(guest.call("compute_single", {0}) == Errno::kSuccess);
+  std::string first;
+  CHECK(guest.output(0, 0, first, "get_output_single") == Errno::kSuccess);
+  CHECK(guest.set_input(0, 1, R"({"n-predict": 3})") == Errno::kSuccess);
+  std::string all;
+  while (guest.call("compute_single", {0}) == Errno::kSuccess) {
+  }
+  CHECK(guest.output(0, 0, all) == Errno::kSuccess);
+  CHECK(all.starts_with(first));
+  CHECK(number_of(guest.metadata(0), "output_tokens") == 3);
+  CHECK(has(guest.log.back(), "prompt 3 tokens (2 cached)"));
+  // A prompt that the new options cannot read: both stay as they were.
+  CHECK(guest.set_input(0, 1, R"({"messages": true, "n-predict": 1})") == Errno::kInvalidEncoding);
+  CHECK(guest.call("compute", {0}) == Errno::kSuccess);
+  CHECK(number_of(guest.metadata(0), "output_tokens") == 3);
+}
+
+TEST_CASE("the log of a guest has an end", "[nn]") {
+  Ready ready;
+  for (int i = 0; i < 1000; ++i)
+    CHECK(ready.guest.call("compute", {77}) == Errno::kInvalidArgument);
+  CHECK(ready.guest.log.size() == nn::limits::kToldFailures + 1);
+  CHECK(has(ready.guest.log.back(), "not told"));
 }
 
 TEST_CASE("so many and no more", "[nn]") {
@@ -633,8 +779,7 @@ TEST_CASE("results may lie upon arguments", "[nn]") {
                                guest.put_object(TensorWords{.data = guest.put(R"({"n-predict":4})"),
                                                             .size = 15})}) == Errno::kSuccess);
   CHECK(guest.call("set_input", {0, 0, tensor}) == Errno::kSuccess);
-  std::ranges::fill(guest.bytes().begin() + prompt, guest.bytes().begin() + prompt + 15,
-                    std::uint8_t{0}); // it was copied
+  std::memset(guest.bytes().data() + prompt, 0, 15); // it was copied
   CHECK(guest.call("compute", {0}) == Errno::kSuccess);
   // The size over the text's own begin: both are written, in that order.
   CHECK(guest.call("get_output", {0, 1, tensor, 4096, tensor}) == Errno::kSuccess);
@@ -712,4 +857,43 @@ TEST_CASE("threads of one guest: contexts side by side, one context one at a tim
     done += code == Errno::kSuccess || code == Errno::kBusy || code == Errno::kInvalidArgument;
   });
   CHECK(done == 16);
+}
+
+TEST_CASE("threads that load and unload the same name", "[nn][threads]") {
+  const World world;
+  const auto pool = make_parallel(4);
+  if (pool->threads() < 2) {
+    WARN("skipped: one thread only");
+    return;
+  }
+  nn::Models models(nn::open_model, {}, *pool);
+  CHECK(models.add("default", world.model));
+  Guest guest(models);
+  const std::uint32_t name = guest.put("default");
+  const std::uint32_t prompt = guest.put("Hello");
+  const std::uint32_t tensor = guest.put_object(TensorWords{.data = prompt, .size = 5});
+  std::atomic<int> wrong = 0;
+  pool->each(4, [&](std::size_t i) {
+    nn::LinearMemory memory(guest.bytes().data(), guest.bytes().size());
+    const std::uint32_t place = Guest::kOutput + static_cast<std::uint32_t>(i) * 8;
+    const auto fine = [&](Errno code) {
+      wrong += code != Errno::kSuccess && code != Errno::kInvalidArgument;
+    };
+    for (int round = 0; round < 300; ++round) {
+      const std::uint32_t load[] = {name, 7, place};
+      fine(guest.host.load_by_name(memory, load));
+      const std::uint32_t graph = guest.word(place);
+      const std::uint32_t init[] = {graph, place};
+      if (guest.host.init_execution_context(memory, init) == Errno::kSuccess) {
+        const std::uint32_t context = guest.word(place);
+        const std::uint32_t input[] = {context, 0, tensor};
+        fine(guest.host.set_input(memory, input));
+        if (round % 20 == 0)
+          fine(guest.host.compute_single(memory, &context));
+        fine(guest.host.finalize_execution_context(memory, &context));
+      }
+      fine(guest.host.unload(memory, &graph));
+    }
+  });
+  CHECK(wrong == 0);
 }

@@ -12,6 +12,16 @@ void LinearMemory::copy_in(std::uint32_t offset, Bytes from) noexcept {
   std::memcpy(base_ + offset, from.data(), from.size());
 }
 
+std::optional<OutputRule> output_rule(std::string_view name) noexcept {
+  if (name == "probe")
+    return OutputRule::kProbe;
+  if (name == "clamp")
+    return OutputRule::kClamp;
+  if (name == "llamaedge")
+    return OutputRule::kLlamaEdge;
+  return std::nullopt;
+}
+
 std::span<const Function> functions() noexcept {
   static constexpr Function kFunctions[] = {
       {"load", 5, &Host::load},

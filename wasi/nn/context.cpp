@@ -59,12 +59,28 @@ bool Budget::take(std::uint64_t bytes) noexcept {
   return true;
 }
 
-Context::~Context() { release(); }
+Context::~Context() {
+  clear_outputs();
+  release();
+}
 
 void Context::release() noexcept {
+  forget_prompt();
   session_.reset();
-  around_.budget.give(std::exchange(session_bytes_, 0));
+  give_back(session_bytes_);
   model_.reset();
+}
+
+Outcome Context::take(std::uint64_t bytes, std::uint64_t& account, const char* what) noexcept {
+  if (!around_.budget.take(bytes))
+    return Error(ErrorCode::LimitExceeded)
+           << what << " of " << bytes << " bytes: more than the host has left for its guest";
+  account += bytes;
+  return {};
+}
+
+void Context::give_back(std::uint64_t& account) noexcept {
+  around_.budget.give(std::exchange(account, 0));
 }
 
 void Context::log(std::string_view line) const noexcept {
@@ -73,7 +89,8 @@ void Context::log(std::string_view line) const noexcept {
 }
 
 void Context::clear_outputs() noexcept {
-  output_.clear();
+  output_ = Text();
+  give_back(output_bytes_);
   piece_.clear();
   streaming_ = false;
   drained_ = false;
@@ -85,64 +102,107 @@ void Context::clear_outputs() noexcept {
   tokens_ns_ = 0;
 }
 
-Outcome Context::set_prompt(Text prompt) noexcept {
-  clear_outputs();
-  prompt_ = std::move(prompt);
-  has_prompt_ = true;
-  return read_prompt();
+/// All but how many tokens it had, which guests ask for.
+void Context::forget_prompt() noexcept {
+  has_prompt_ = false;
+  prompt_ = Text();
+  tokens_ = Vec<TokenId>();
+  give_back(prompt_bytes_);
 }
 
-Outcome Context::set_metadata(std::string_view json) noexcept {
-  const auto wrong = parse_options(json, options_);
-  if (wrong.code != Errno::kSuccess)
-    return {wrong.code, wrong.error};
-  return has_prompt_ ? read_prompt() : Outcome();
-}
-
-/// Tokens at once, not at compute(): guests ask how many there are before that.
-Outcome Context::read_prompt() noexcept {
-  tokens_.clear();
+Outcome Context::tokenize(const Options& options, Vec<TokenId>& tokens) const noexcept {
   Status status;
-  if (options_.messages) {
+  if (options.messages) {
     Messages messages;
     const auto wrong = parse_messages(view(prompt_), messages);
     if (wrong.code != Errno::kSuccess)
       return {wrong.code, wrong.error};
-    status = model_->tokenize_chat(messages.list.span(), true, tokens_);
-  } else if (options_.parse_special) {
-    status = model_->tokenize_framed(view(prompt_), true, tokens_);
+    status = model_->tokenize_chat(messages.list.span(), true, tokens);
+  } else if (options.parse_special) {
+    status = model_->tokenize_framed(view(prompt_), true, tokens);
   } else {
-    status = model_->tokenize(view(prompt_), true, tokens_);
+    status = model_->tokenize(view(prompt_), true, tokens);
   }
-  if (!status) {
-    has_prompt_ = false;
-    return status.error();
-  }
+  return status ? Outcome() : Outcome(status.error());
+}
+
+/// Tokens at once, not at compute(): guests ask how many there are before that.
+Outcome Context::set_prompt(Text prompt) noexcept {
+  clear_outputs();
+  forget_prompt();
+  prompt_ = std::move(prompt);
+  Outcome outcome = take(prompt_.size(), prompt_bytes_, "a prompt");
+  Vec<TokenId> tokens;
+  if (outcome.code == Errno::kSuccess)
+    outcome = tokenize(options_, tokens);
+  if (outcome.code == Errno::kSuccess)
+    outcome = keep(std::move(tokens));
+  if (outcome.code != Errno::kSuccess)
+    forget_prompt();
+  return outcome;
+}
+
+/// What no context can hold is counted, not kept.
+Outcome Context::keep(Vec<TokenId> tokens) noexcept {
+  prompt_tokens_ = static_cast<std::uint32_t>(tokens.size());
+  tokens_ = Vec<TokenId>();
+  has_prompt_ = true;
+  if (tokens.size() > model_->info().context)
+    return {};
+  const std::uint64_t bytes =
+      std::uint64_t{2 * sizeof(TokenId)} * tokens.size(); // lists grow ahead
+  if (const Outcome taken = take(bytes, prompt_bytes_, "a prompt"); taken.code != Errno::kSuccess)
+    return taken;
+  tokens_ = std::move(tokens);
   return {};
+}
+
+Outcome Context::set_metadata(std::string_view json) noexcept {
+  Options changed = options_;
+  const auto wrong = parse_options(json, changed);
+  if (wrong.code != Errno::kSuccess)
+    return {wrong.code, wrong.error};
+  const bool read_anew = has_prompt_ && (changed.messages != options_.messages ||
+                                         changed.parse_special != options_.parse_special);
+  Vec<TokenId> tokens;
+  if (read_anew)
+    if (const Outcome outcome = tokenize(changed, tokens); outcome.code != Errno::kSuccess)
+      return outcome;
+  options_ = changed;
+  streaming_ = false;
+  if (!read_anew)
+    return {};
+  clear_outputs();
+  const Outcome outcome = keep(std::move(tokens));
+  if (outcome.code != Errno::kSuccess)
+    forget_prompt();
+  return outcome;
 }
 
 /// A prompt and a session with the context length asked for.
 Outcome Context::ready() noexcept {
-  if (around_.cancelled)
-    return Error(ErrorCode::Aborted);
   if (!has_prompt_)
     return Error(ErrorCode::InvalidState) << "no prompt: set_input(0) comes first";
   SessionOptions wanted;
-  const std::uint32_t most = model_->info().context;
+  const ModelInfo& info = model_->info();
   wanted.context =
-      std::min(most, options_.context != 0 ? options_.context : limits::kDefaultContext);
+      std::min(info.context, options_.context != 0 ? options_.context : limits::kDefaultContext);
+  if (prompt_tokens_ > wanted.context)
+    return Error(ErrorCode::ContextFull)
+           << "prompt of " << prompt_tokens_ << " tokens, context of " << wanted.context;
   if (session_ && session_->capacity() == wanted.context)
     return {};
   session_.reset();
-  around_.budget.give(std::exchange(session_bytes_, 0));
+  give_back(session_bytes_);
   const auto bytes = model_->session_bytes(wanted);
   if (!bytes)
     return bytes.error();
-  if (!around_.budget.take(*bytes))
-    return Error(ErrorCode::LimitExceeded)
-           << "a context of " << wanted.context << " tokens takes " << *bytes
-           << " bytes, more than the host has left for its guest";
-  session_bytes_ = *bytes;
+  // Beside them the ids of the context, and what sampling needs for each entry of the vocabulary.
+  const std::uint64_t more =
+      std::uint64_t{8} * wanted.context + std::uint64_t{12} * info.vocabulary;
+  if (const Outcome taken = take(*bytes + more, session_bytes_, "a session");
+      taken.code != Errno::kSuccess)
+    return taken;
   auto session = Session::make(*model_, wanted, around_.parallel);
   if (!session)
     return session.error();
@@ -188,18 +248,19 @@ Outcome Context::advance(Step& step) noexcept {
   } else {
     finish_ = step.finish;
   }
-  if (const Status status = output_.append(step.text); !status)
-    return status.error();
-  return {};
+  if (const Outcome taken = take(step.text.size(), output_bytes_, "an output");
+      taken.code != Errno::kSuccess)
+    return taken;
+  const Status status = output_.append(step.text);
+  return status ? Outcome() : Outcome(status.error());
 }
 
 Outcome Context::finished() noexcept {
   if (options_.enable_log) {
     char line[160];
-    const auto prompt = static_cast<std::uint32_t>(tokens_.size());
     std::snprintf(line, sizeof line,
                   "prompt %u tokens (%u cached), %.1f tokens/s; generated %u tokens, %.1f tokens/s",
-                  prompt, cached_, rate(prompt - cached_, prompt_ns_), generated_,
+                  prompt_tokens_, cached_, rate(prompt_tokens_ - cached_, prompt_ns_), generated_,
                   rate(generated_, tokens_ns_));
     log(line);
   }
@@ -240,8 +301,10 @@ Outcome Context::compute_single() noexcept {
       return outcome;
     }
     drained_ = finish_ != FinishReason::kNone;
-    if (const Status status = piece_.append(step.text); !status)
+    if (const Status status = piece_.append(step.text); !status) {
+      streaming_ = false;
       return status.error();
+    }
   }
   if (!piece_.empty())
     return {};
@@ -263,15 +326,23 @@ Outcome Context::embed() noexcept {
   auto vector = Buffer<float>::make(width, "embedding");
   if (!vector)
     return vector.error();
-  if (const Status status = session_->embed(tokens_.span(), options_.pooling, options_.normalize,
-                                            {vector->data(), vector->size()});
+  EmbedOptions embed_options;
+  embed_options.pooling = options_.pooling;
+  embed_options.normalize = options_.normalize;
+  embed_options.go_on = [](void* cancelled) noexcept {
+    return !static_cast<const std::atomic<bool>*>(cancelled)->load();
+  };
+  embed_options.context = const_cast<std::atomic<bool>*>(&around_.cancelled);
+  if (const Status status =
+          session_->embed(tokens_.span(), embed_options, {vector->data(), vector->size()});
       !status)
     return status.error();
 
   // As WasmEdge's backend spells it: ten significant digits.
+  Text json;
   char number[64];
   std::snprintf(number, sizeof number, "{\"n_embedding\": %u, \"embedding\": [", width);
-  Status status = output_.append(std::string_view(number));
+  Status status = json.append(std::string_view(number));
   for (std::size_t i = 0; status && i < vector->size(); ++i) {
     if (!std::isfinite((*vector)[i]))
       return Error(ErrorCode::BadWeights) << "dimension " << std::uint64_t{i} << " is not finite";
@@ -279,11 +350,16 @@ Outcome Context::embed() noexcept {
                                      static_cast<double>((*vector)[i]));
     // The program around us may have set a locale.
     std::replace(number + (i == 0 ? 0 : 1), number + length, ',', '.');
-    status = output_.append(std::string_view(number));
+    status = json.append(std::string_view(number));
   }
   if (status)
-    status = output_.append(std::string_view("]}"));
-  return status ? Outcome() : Outcome(status.error());
+    status = json.append(std::string_view("]}"));
+  if (!status)
+    return status.error();
+  const Outcome taken = take(json.size(), output_bytes_, "an embedding");
+  if (taken.code == Errno::kSuccess)
+    output_ = std::move(json);
+  return taken;
 }
 
 Outcome Context::describe(Text& out) const noexcept {
@@ -293,13 +369,12 @@ Outcome Context::describe(Text& out) const noexcept {
     std::snprintf(hash, sizeof hash, ", \"logits_hash\": \"%016llx\"",
                   static_cast<unsigned long long>(hash_));
   // The llama_ keys are there because guests print them.
-  const int length =
-      std::snprintf(json, sizeof json,
-                    "{\"input_tokens\": %u, \"output_tokens\": %u, \"cached_tokens\": %u, "
-                    "\"finish_reason\": \"%s\"%s, "
-                    "\"llama_build_number\": 0, \"llama_commit\": \"bitnet-edge %s\"}",
-                    static_cast<unsigned>(tokens_.size()), generated_, cached_,
-                    finish_reason_name(finish_), hash, version());
+  const int length = std::snprintf(
+      json, sizeof json,
+      "{\"input_tokens\": %u, \"output_tokens\": %u, \"cached_tokens\": %u, "
+      "\"finish_reason\": \"%s\"%s, "
+      "\"llama_build_number\": 0, \"llama_commit\": \"bitnet-edge %s\"}",
+      prompt_tokens_, generated_, cached_, finish_reason_name(finish_), hash, version());
   const Status status = out.append({json, static_cast<std::size_t>(length)});
   return status ? Outcome() : Outcome(status.error());
 }

@@ -71,7 +71,11 @@ public:
   bool busy = false;
 
 private:
-  Outcome read_prompt() noexcept;
+  Outcome tokenize(const Options& options, Vec<TokenId>& tokens) const noexcept;
+  Outcome take(std::uint64_t bytes, std::uint64_t& account, const char* what) noexcept;
+  void give_back(std::uint64_t& account) noexcept;
+  void forget_prompt() noexcept;
+  Outcome keep(Vec<TokenId> tokens) noexcept;
   Outcome ready() noexcept;
   Outcome start() noexcept;
   Outcome advance(Step& step) noexcept;
@@ -86,11 +90,15 @@ private:
   std::uint32_t graph_;
   bool bitnet_; ///< opened as BitNet: a full context is success, as in that backend
 
+  // Accounts: what was taken from the budget for each.
   bool has_prompt_ = false;
   Text prompt_;
-  Vec<TokenId> tokens_;
+  Vec<TokenId> tokens_; ///< of a prompt that fits into the model's context; none of a longer one
+  std::uint32_t prompt_tokens_ = 0;
+  std::uint64_t prompt_bytes_ = 0;
   std::optional<Session> session_;
-  std::uint64_t session_bytes_ = 0; ///< taken from the budget
+  std::uint64_t session_bytes_ = 0;
+  std::uint64_t output_bytes_ = 0;
 
   Text output_;
   Text piece_;

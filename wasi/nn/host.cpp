@@ -27,7 +27,7 @@ Outcome read_text(const GuestMemory& memory, std::uint32_t offset, std::uint32_t
   if (length > most)
     return Error(ErrorCode::LimitExceeded)
            << what << " of " << length << " bytes, at most " << most;
-  auto bytes = Buffer<std::uint8_t>::make_raw(length, what);
+  auto bytes = Buffer<std::uint8_t>::make(length, what);
   if (!bytes)
     return bytes.error();
   memory.read(offset, {bytes->data(), bytes->size()});
@@ -103,18 +103,29 @@ struct Host::Impl {
   Handles<Graph> graphs;
   Handles<Context> contexts; // after the budget, which its contexts give back to
 
-  /// Tells the log what went wrong, and the guest its number.
-  Errno tell(const char* function, const Outcome& outcome) const {
-    if (outcome.code != Errno::kSuccess && outcome.error.code() != ErrorCode::Ok &&
-        options.hooks.log != nullptr) {
-      Text line;
-      const auto put = [&line](std::string_view text) { return bool(line.append(text)); };
-      if (put(function) && put(": ") && put(error_name(outcome.error.code())) && put(": ") &&
-          put(error_sentence(outcome.error.code())) &&
-          (outcome.error.detail().empty() || (put(": ") && put(outcome.error.detail()))))
-        options.hooks.log(options.hooks.context, view(line));
-    }
+  std::atomic<std::uint32_t> told = 0; ///< failures
+
+  /// One call of the guest's: the errno for it, and for the log what went wrong.
+  template <class Call> static Errno run(Impl* impl, const char* function, Call call) {
+    if (impl == nullptr)
+      return Errno::kTooLarge;
+    const Outcome outcome = impl->cancelled ? Outcome(Error(ErrorCode::Aborted)) : call(*impl);
+    if (outcome.code != Errno::kSuccess && outcome.error.code() != ErrorCode::Ok)
+      impl->tell(function, outcome.error);
     return outcome.code;
+  }
+  void tell(const char* function, const Error& error) {
+    const std::uint32_t number = told.fetch_add(1);
+    if (options.hooks.log == nullptr || number > limits::kToldFailures)
+      return;
+    Text line;
+    const auto put = [&line](std::string_view text) { return bool(line.append(text)); };
+    if (number == limits::kToldFailures)
+      put("more failures of this guest are not told");
+    else if (put(function) && put(": ") && put(error_name(error.code())) && put(": ") &&
+             put(error_sentence(error.code())) && !error.detail().empty() && put(": "))
+      put(error.detail());
+    options.hooks.log(options.hooks.context, view(line));
   }
 
   NewGraph new_graph(bool bitnet) { return NewGraph(new (std::nothrow) Graph(budget, bitnet)); }
@@ -127,13 +138,14 @@ struct Host::Impl {
                        std::uint32_t config, std::uint32_t config_length, std::uint32_t handle_out);
   Outcome load(GuestMemory& memory, const std::uint32_t* arguments);
   Outcome init_context(GuestMemory& memory, std::uint32_t graph, std::uint32_t handle_out);
+  Outcome set_input(GuestMemory& memory, const std::uint32_t* arguments);
   Outcome output(GuestMemory& memory, const std::uint32_t* arguments, bool single);
+  Outcome unload(std::uint32_t graph);
+  Outcome finalize(std::uint32_t context);
   /// Runs call(Context&) while nobody else can use the context.
   template <class Call> Outcome with_context(std::uint32_t handle, Call call);
-  bool is_live(std::uint32_t graph) {
-    const std::lock_guard lock(mutex);
-    return graphs.find(graph) != nullptr;
-  }
+  /// The same, where the graph must not be gone.
+  template <class Call> Outcome with_live(std::uint32_t handle, Call call);
 };
 
 namespace {
@@ -168,6 +180,17 @@ template <class Call> Outcome Host::Impl::with_context(std::uint32_t handle, Cal
   if (graphs.find(context->graph()) == nullptr) // it went meanwhile, or before
     context->release();
   return outcome;
+}
+
+template <class Call> Outcome Host::Impl::with_live(std::uint32_t handle, Call call) {
+  return with_context(handle, [&](Context& context) {
+    bool live = false;
+    {
+      const std::lock_guard lock(mutex);
+      live = graphs.find(context.graph()) != nullptr;
+    }
+    return live ? call(context) : no_such("graph", context.graph());
+  });
 }
 
 Outcome Host::Impl::add_graph(GuestMemory& memory, std::uint32_t handle_out, NewGraph graph) {
@@ -264,15 +287,23 @@ Outcome Host::Impl::load(GuestMemory& memory, const std::uint32_t* arguments) {
   if (const Outcome options_read = read_options(json, graph->options);
       options_read.code != Errno::kSuccess)
     return options_read;
-  // Packed weights are no larger than the file's.
-  if (!budget.take(parts[1]))
-    return Error(ErrorCode::LimitExceeded)
-           << "a model of " << parts[1] << " bytes is more than the host has left for its guest";
-  graph->bytes = parts[1];
+  // The file's size bounds what the vocabulary takes; the packed weights come on top.
+  const auto take = [&](std::uint64_t bytes) {
+    const bool taken = budget.take(bytes);
+    graph->bytes += taken ? bytes : 0;
+    return taken;
+  };
+  const Error no_room = Error(ErrorCode::LimitExceeded)
+                        << "a model of " << parts[1]
+                        << " bytes is more than the host has left for its guest";
+  if (!take(parts[1]))
+    return no_room;
   GuestSource source(memory, parts[0], parts[1]);
   auto model = Model::load(source, models.options_);
   if (!model)
     return model.error();
+  if (!take(model->info().weight_bytes))
+    return no_room;
   graph->model = std::move(*model);
   return add_graph(memory, handle_out, std::move(graph));
 }
@@ -295,6 +326,53 @@ Outcome Host::Impl::init_context(GuestMemory& memory, std::uint32_t graph_handle
   if (!handle)
     return handle.error();
   memory.write(handle_out, bytes_of(*handle));
+  return {};
+}
+
+Outcome Host::Impl::set_input(GuestMemory& memory, const std::uint32_t* arguments) {
+  return with_live(arguments[0], [&](Context& context) -> Outcome {
+    const std::uint32_t index = arguments[1];
+    if (index > 1)
+      return Error(ErrorCode::InvalidArgument)
+             << "input " << index << ": 0 is the prompt, 1 the metadata";
+    Tensor tensor{};
+    if (!memory.read(arguments[2], bytes_of(tensor)))
+      return Error(ErrorCode::InvalidArgument) << "the tensor is outside the memory";
+    // Type and dimensions are not looked at: guests send dimensions of 1 with any number of bytes.
+    Text text;
+    const Outcome read =
+        index == 0
+            ? read_text(memory, tensor.data, tensor.size, limits::kPromptBytes, "prompt", text)
+            : read_text(memory, tensor.data, tensor.size, limits::kMetadataBytes, "metadata", text);
+    if (read.code != Errno::kSuccess)
+      return read;
+    return index == 0 ? context.set_prompt(std::move(text)) : context.set_metadata(view(text));
+  });
+}
+
+Outcome Host::Impl::unload(std::uint32_t handle) {
+  NewGraph graph; // ended behind the lock: a model of the guest's own goes with it
+  const std::lock_guard lock(mutex);
+  graph = graphs.take(handle);
+  if (graph == nullptr)
+    return no_such("graph", handle);
+  // Its contexts can still be asked for their outputs, but hold no model and no KV cache any more.
+  contexts.each([&](Context& context) {
+    if (context.graph() == handle && !context.busy)
+      context.release();
+  });
+  return {};
+}
+
+Outcome Host::Impl::finalize(std::uint32_t handle) {
+  std::unique_ptr<Context> context;
+  const std::lock_guard lock(mutex);
+  const Context* found = contexts.find(handle);
+  if (found == nullptr)
+    return no_such("execution context", handle);
+  if (found->busy)
+    return Errno::kBusy;
+  context = contexts.take(handle);
   return {};
 }
 
@@ -336,111 +414,78 @@ Outcome Host::Impl::output(GuestMemory& memory, const std::uint32_t* arguments, 
 }
 
 Host::Host(Models& models, const HostOptions& options) noexcept
-    : impl_(std::make_unique<Impl>(models, options)) {}
+    : impl_(new (std::nothrow) Impl(models, options)) {}
 Host::~Host() = default;
 
-void Host::cancel() noexcept { impl_->cancelled = true; }
+void Host::cancel() noexcept {
+  if (impl_ != nullptr)
+    impl_->cancelled = true;
+}
 
 Errno Host::load(GuestMemory& memory, const std::uint32_t* arguments) noexcept {
-  return impl_->tell("load", impl_->load(memory, arguments));
+  return Impl::run(impl_.get(), "load", [&](Impl& impl) { return impl.load(memory, arguments); });
 }
 
 Errno Host::load_by_name(GuestMemory& memory, const std::uint32_t* arguments) noexcept {
-  return impl_->tell("load_by_name",
-                     impl_->load_by_name(memory, arguments[0], arguments[1], 0, 0, arguments[2]));
+  return Impl::run(impl_.get(), "load_by_name", [&](Impl& impl) {
+    return impl.load_by_name(memory, arguments[0], arguments[1], 0, 0, arguments[2]);
+  });
 }
 
 Errno Host::load_by_name_with_config(GuestMemory& memory, const std::uint32_t* arguments) noexcept {
-  return impl_->tell("load_by_name_with_config",
-                     impl_->load_by_name(memory, arguments[0], arguments[1], arguments[2],
-                                         arguments[3], arguments[4]));
+  return Impl::run(impl_.get(), "load_by_name_with_config", [&](Impl& impl) {
+    return impl.load_by_name(memory, arguments[0], arguments[1], arguments[2], arguments[3],
+                             arguments[4]);
+  });
 }
 
 Errno Host::init_execution_context(GuestMemory& memory, const std::uint32_t* arguments) noexcept {
-  return impl_->tell("init_execution_context",
-                     impl_->init_context(memory, arguments[0], arguments[1]));
+  return Impl::run(impl_.get(), "init_execution_context", [&](Impl& impl) {
+    return impl.init_context(memory, arguments[0], arguments[1]);
+  });
 }
 
 Errno Host::set_input(GuestMemory& memory, const std::uint32_t* arguments) noexcept {
-  const auto call = [&](Context& context) -> Outcome {
-    const std::uint32_t index = arguments[1];
-    if (index > 1)
-      return Error(ErrorCode::InvalidArgument)
-             << "input " << index << ": 0 is the prompt, 1 the metadata";
-    Tensor tensor{};
-    if (!memory.read(arguments[2], bytes_of(tensor)))
-      return Error(ErrorCode::InvalidArgument) << "the tensor is outside the memory";
-    // Type and dimensions are not looked at: guests send dimensions of 1 with any number of bytes.
-    Text text;
-    const Outcome read =
-        index == 0
-            ? read_text(memory, tensor.data, tensor.size, limits::kPromptBytes, "prompt", text)
-            : read_text(memory, tensor.data, tensor.size, limits::kMetadataBytes, "metadata", text);
-    if (read.code != Errno::kSuccess)
-      return read;
-    if (!impl_->is_live(context.graph()))
-      return no_such("graph", context.graph());
-    return index == 0 ? context.set_prompt(std::move(text)) : context.set_metadata(view(text));
-  };
-  return impl_->tell("set_input", impl_->with_context(arguments[0], call));
+  return Impl::run(impl_.get(), "set_input",
+                   [&](Impl& impl) { return impl.set_input(memory, arguments); });
 }
 
 Errno Host::compute(GuestMemory& /*memory*/, const std::uint32_t* arguments) noexcept {
-  const auto call = [&](Context& context) {
-    return impl_->is_live(context.graph()) ? context.compute() : no_such("graph", context.graph());
-  };
-  return impl_->tell("compute", impl_->with_context(arguments[0], call));
+  return Impl::run(impl_.get(), "compute", [&](Impl& impl) {
+    return impl.with_live(arguments[0], [](Context& context) { return context.compute(); });
+  });
 }
 
 Errno Host::get_output(GuestMemory& memory, const std::uint32_t* arguments) noexcept {
-  return impl_->tell("get_output", impl_->output(memory, arguments, false));
+  return Impl::run(impl_.get(), "get_output",
+                   [&](Impl& impl) { return impl.output(memory, arguments, false); });
 }
 
 Errno Host::compute_single(GuestMemory& /*memory*/, const std::uint32_t* arguments) noexcept {
-  const auto call = [&](Context& context) {
-    return impl_->is_live(context.graph()) ? context.compute_single()
-                                           : no_such("graph", context.graph());
-  };
-  return impl_->tell("compute_single", impl_->with_context(arguments[0], call));
+  return Impl::run(impl_.get(), "compute_single", [&](Impl& impl) {
+    return impl.with_live(arguments[0], [](Context& context) { return context.compute_single(); });
+  });
 }
 
 Errno Host::get_output_single(GuestMemory& memory, const std::uint32_t* arguments) noexcept {
-  return impl_->tell("get_output_single", impl_->output(memory, arguments, true));
+  return Impl::run(impl_.get(), "get_output_single",
+                   [&](Impl& impl) { return impl.output(memory, arguments, true); });
 }
 
 Errno Host::fini_single(GuestMemory& /*memory*/, const std::uint32_t* arguments) noexcept {
-  const auto call = [](Context& context) { return context.fini_single(); };
-  return impl_->tell("fini_single", impl_->with_context(arguments[0], call));
+  return Impl::run(impl_.get(), "fini_single", [&](Impl& impl) {
+    return impl.with_context(arguments[0], [](Context& context) { return context.fini_single(); });
+  });
 }
 
 Errno Host::unload(GuestMemory& /*memory*/, const std::uint32_t* arguments) noexcept {
-  NewGraph graph;
-  {
-    const std::lock_guard lock(impl_->mutex);
-    graph = impl_->graphs.take(arguments[0]);
-    // Its contexts can still be asked for their outputs, but hold no model and no KV cache any more.
-    if (graph != nullptr)
-      impl_->contexts.each([&](Context& context) {
-        if (context.graph() == arguments[0] && !context.busy)
-          context.release();
-      });
-  }
-  return impl_->tell("unload", graph != nullptr ? Outcome() : no_such("graph", arguments[0]));
+  return Impl::run(impl_.get(), "unload", [&](Impl& impl) { return impl.unload(arguments[0]); });
 }
 
 Errno Host::finalize_execution_context(GuestMemory& /*memory*/,
                                        const std::uint32_t* arguments) noexcept {
-  std::unique_ptr<Context> context;
-  Outcome outcome = no_such("execution context", arguments[0]);
-  {
-    const std::lock_guard lock(impl_->mutex);
-    if (const Context* found = impl_->contexts.find(arguments[0]); found != nullptr) {
-      outcome = found->busy ? Errno::kBusy : Errno::kSuccess;
-      if (!found->busy)
-        context = impl_->contexts.take(arguments[0]);
-    }
-  }
-  return impl_->tell("finalize_execution_context", outcome);
+  return Impl::run(impl_.get(), "finalize_execution_context",
+                   [&](Impl& impl) { return impl.finalize(arguments[0]); });
 }
 
 } // namespace bitnet::nn

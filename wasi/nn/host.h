@@ -9,7 +9,7 @@
 //   for (const bitnet::nn::Function& function : bitnet::nn::functions())
 //     ... register it; when called: errno = (host.*function.call)(memory, arguments)
 //
-// Guests' options, and what they mean here: docs in wasi/README.md. No runtime's header is included here.
+// Guests' options, errnos and outputs: wasi/nn/README.md. No runtime's header is included here.
 #pragma once
 
 #include "bitnet/bitnet.hpp"
@@ -18,6 +18,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 namespace bitnet::nn {
 
@@ -69,19 +70,22 @@ enum class OutputRule : std::uint8_t {
   kLlamaEdge, ///< as kProbe, but a buffer of 0 bytes is taken for the 245,888 that LlamaEdge's guests have behind it
 };
 
+/// By the name that command lines use: "probe", "clamp" or "llamaedge".
+std::optional<OutputRule> output_rule(std::string_view name) noexcept;
+
 /// What the host tells outside of the guest's memory. Called on the guest's thread, never while a lock is held.
 struct Hooks {
   void* context = nullptr;
   /// Generated text of a guest that asked for "stream-stdout". False: nobody reads, the generation ends.
   bool (*print)(void* context, std::string_view text) noexcept = nullptr;
-  /// One line, without its end: why a call failed, and what "enable-log" asks for.
+  /// One line, without its end: why a call failed (of the first hundred of a guest), and what "enable-log" asks for.
   void (*log)(void* context, std::string_view line) noexcept = nullptr;
 };
 
 struct HostOptions {
   OutputRule output_rule = OutputRule::kProbe;
-  /// What the KV caches and activations of all its contexts, and the models that it loads from its own memory, may take
-  /// together; what would go beyond gets TooLarge.
+  /// What all its contexts (prompts, KV caches, activations, outputs) and the models that it loads from its own memory
+  /// may take together; what would go beyond gets TooLarge.
   std::uint64_t max_session_bytes = std::uint64_t{8} << 30;
   Hooks hooks = {};
 };

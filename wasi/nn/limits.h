@@ -12,10 +12,12 @@ inline constexpr std::uint32_t kMetadataBytes = 64U << 10;
 inline constexpr std::uint32_t kNameBytes = 256;
 /// load() takes the model and its metadata.
 inline constexpr std::uint32_t kBuilders = 2;
-/// Live ones of one guest. A context costs little before it first computes; KV caches have a budget of their own.
+/// Live ones of one guest; what they hold has a budget in bytes.
 inline constexpr std::uint32_t kGraphs = 256;
 inline constexpr std::uint32_t kContexts = 1024;
 inline constexpr std::uint32_t kMessages = 4096;
+/// Failed calls of one guest whose reasons go to the log.
+inline constexpr std::uint32_t kToldFailures = 100;
 /// Context length where the guest names none, or the model's own when that is shorter.
 inline constexpr std::uint32_t kDefaultContext = 4096;
 /// A stop string, as GenerateOptions takes it.

@@ -225,12 +225,13 @@ public:
                                              << "JSON, near byte " << std::uint64_t{position});
   }
 
-protected:
   bool fail(Errno code, const Error& error) {
     if (result.code == Errno::kSuccess)
       result = {code, error};
     return false;
   }
+
+protected:
   bool not_the_shape(const char* wanted) {
     return fail(Errno::kInvalidEncoding, Error(ErrorCode::Malformed) << "JSON: not " << wanted);
   }
@@ -374,6 +375,9 @@ private:
 bool parse(std::string_view json, auto& reader) {
   while (json.ends_with('\0'))
     json.remove_suffix(1);
+  // The parser's strings abort when memory is at its end: ask first, for what it may need.
+  if (const auto room = Buffer<char>::make_raw(std::uint64_t{4} * json.size(), "JSON"); !room)
+    return reader.fail(Errno::kTooLarge, room.error());
   if (const std::size_t nul = json.find('\0'); nul != std::string_view::npos)
     return reader.malformed(nul);
   return Json::sax_parse(json.begin(), json.end(), &reader);

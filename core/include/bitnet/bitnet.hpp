@@ -132,10 +132,9 @@ public:
   std::span<const float> logits() const noexcept;
 
   /// The final normed hidden state of the text that `ids` are, one vector of ModelInfo::hidden floats into `out`: the
-  /// mean over all positions, or the last one's. Divided by its Euclidean length when `normalize` (a vector of zeros stays
-  /// so). The context holds the ids afterwards, and only them; ends a generation under way. EmptyPrompt, ContextFull,
-  /// BadToken; InvalidArgument when `out` has another size.
-  Status embed(std::span<const TokenId> ids, Pooling pooling, bool normalize,
+  /// mean over all positions, or the last one's. The context holds the ids afterwards, and only them; ends a generation
+  /// under way. EmptyPrompt, ContextFull, BadToken, Aborted; InvalidArgument when `out` has another size.
+  Status embed(std::span<const TokenId> ids, const EmbedOptions& options,
                std::span<float> out) noexcept;
 
   /// Tokens in the context.

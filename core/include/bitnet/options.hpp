@@ -53,6 +53,15 @@ struct GenerateOptions {
 /// How the hidden states of all positions become the one vector of an embedding.
 enum class Pooling : std::uint8_t { kLast, kMean };
 
+struct EmbedOptions {
+  Pooling pooling = Pooling::kLast;
+  /// Divide by the Euclidean length (a vector of zeros stays so).
+  bool normalize = true;
+  /// Asked before each batch: false ends it with Aborted. Null: never asked.
+  bool (*go_on)(void* context) noexcept = nullptr;
+  void* context = nullptr;
+};
+
 struct ChatMessage {
   std::string_view role; ///< "system", "user" or "assistant"
   std::string_view content;

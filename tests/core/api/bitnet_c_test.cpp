@@ -144,7 +144,7 @@ TEST_CASE("C: embeddings") {
   std::vector<float> vector(64), expected(64);
   for (const auto& [pooling, number] :
        {std::pair{Pooling::kLast, BITNET_POOLING_LAST}, {Pooling::kMean, BITNET_POOLING_MEAN}}) {
-    REQUIRE(same.embed(kPrompt, pooling, true, expected));
+    REQUIRE(same.embed(kPrompt, {.pooling = pooling}, expected));
     const auto pool = static_cast<std::uint32_t>(number);
     CHECK(bitnet_session_embed(session.get(), kPrompt.data(), kPrompt.size(), pool, 1,
                                vector.data(), 64) == BITNET_Ok);

@@ -354,7 +354,7 @@ TEST_CASE("embeddings: what is pooled, whatever the kernels, threads and batch",
     Session session = make_session(of, parallel, {.batch = batch});
     CHECK(session.evaluate(kPrompt)); // whatever was there before
     std::vector<float> vector(model.info().hidden);
-    CHECK(session.embed(ids, pooling, normalize, vector));
+    CHECK(session.embed(ids, {.pooling = pooling, .normalize = normalize}, vector));
     CHECK(session.size() == ids.size());
     CHECK(session.logits().empty());
     return vector;
@@ -382,16 +382,25 @@ TEST_CASE("embeddings: what is pooled, whatever the kernels, threads and batch",
   // Another context's generation goes on from it.
   Session session = make_session(model, serial);
   std::vector<float> vector(model.info().hidden);
-  CHECK(session.embed(kPrompt, Pooling::kLast, true, vector));
+  CHECK(session.embed(kPrompt, {}, vector));
   Session other = make_session(model, serial);
   CHECK(greedy(session, kPrompt, 5) == greedy(other, kPrompt, 5));
 
-  CHECK(code_of(session.embed({}, Pooling::kLast, true, vector)) == ErrorCode::EmptyPrompt);
-  CHECK(code_of(session.embed(Ids(65, 1), Pooling::kLast, true, vector)) == ErrorCode::ContextFull);
-  CHECK(code_of(session.embed(Ids{-1}, Pooling::kLast, true, vector)) == ErrorCode::BadToken);
+  CHECK(code_of(session.embed({}, {}, vector)) == ErrorCode::EmptyPrompt);
+  CHECK(code_of(session.embed(Ids(65, 1), {}, vector)) == ErrorCode::ContextFull);
+  CHECK(code_of(session.embed(Ids{-1}, {}, vector)) == ErrorCode::BadToken);
+  // Asked before each batch, and ended where the answer is no.
+  int asked = 0;
+  Session small = make_session(model, serial, {.batch = 1});
+  CHECK(code_of(small.embed(
+            kPrompt,
+            {.go_on = [](void* count) noexcept { return ++*static_cast<int*>(count) < 3; },
+             .context = &asked},
+            vector)) == ErrorCode::Aborted);
+  CHECK(asked == 3);
+  CHECK(small.size() == 2);
   vector.pop_back();
-  CHECK(code_of(session.embed(kPrompt, Pooling::kLast, true, vector)) ==
-        ErrorCode::InvalidArgument);
+  CHECK(code_of(session.embed(kPrompt, {}, vector)) == ErrorCode::InvalidArgument);
 }
 
 TEST_CASE("errors of a session come through", "[api]") {
