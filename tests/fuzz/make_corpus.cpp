@@ -12,7 +12,7 @@ using namespace bitnet::test;
 namespace {
 
 bool write(const std::filesystem::path& folder, const std::string& name, const ByteVector& bytes) {
-  std::ofstream out(folder / (name + ".gguf"), std::ios::binary);
+  std::ofstream out(folder / name, std::ios::binary);
   out.write(reinterpret_cast<const char*>(bytes.data()),
             static_cast<std::streamsize>(bytes.size()));
   return static_cast<bool>(out);
@@ -32,6 +32,39 @@ TinyOptions smallest(const std::string& architecture, DType ternary, DType embed
   return options;
 }
 
+/// Scripts for nn_fuzz, whose bytes nn_fuzz.cpp explains: each does something whole, from a model to an output.
+struct NnScript {
+  const char* name;
+  ByteVector bytes;
+};
+std::vector<NnScript> nn_scripts() {
+  // Functions by their row; arguments: 0x0n a number, 0x2n and 0x3n string n and its size, 0x4n the tensor of string n,
+  // 0x50 the builders, 0x6n a place for a result, 0xan a place for an output, 0x9n 256 << n bytes of it.
+  const ByteVector named{2, 0x20, 0x30, 0x22, 0x32, 0x60, 3, 0x00, 0x61};
+  const ByteVector own{0, 0x50, 0x02, 0x06, 0x00, 0x60, 3, 0x00, 0x61};
+  const ByteVector prompt{4, 0x00, 0x00, 0x41};
+  const ByteVector output{6, 0x00, 0x00, 0xa1, 0x94, 0x62, 6, 0x00, 0x01, 0xa1, 0x94, 0x62};
+  const ByteVector piece{7, 0x00, 8, 0x00, 0x00, 0xa1, 0x94, 0x62};
+  const auto joined = [](std::initializer_list<ByteVector> parts) {
+    ByteVector all{0x80}; // probe, and a large budget
+    for (const ByteVector& part : parts)
+      all.insert(all.end(), part.begin(), part.end());
+    return all;
+  };
+  const auto metadata = [](std::uint8_t string) {
+    return ByteVector{4, 0x00, 0x01, static_cast<std::uint8_t>(0x40 + string)};
+  };
+  const ByteVector compute{5, 0x00};
+  const ByteVector end{10, 0x00, 6, 0x00, 0x00, 0xa1, 0x94, 0x62, 11, 0x00};
+  return {
+      {"nn-compute", joined({named, prompt, compute, output, end})},
+      {"nn-pieces", joined({named, prompt, piece, piece, piece, piece, {9, 0x00}, end})},
+      {"nn-own-model", joined({own, prompt, compute, output, end})},
+      {"nn-embedding", joined({named, metadata(3), prompt, compute, output, end})},
+      {"nn-messages", joined({named, metadata(4), {4, 0x00, 0x00, 0x45}, compute, output, end})},
+      {"nn-stop", joined({named, metadata(6), prompt, compute, output, compute, piece, end})}};
+}
+
 } // namespace
 
 int main(int count, char** arguments) {
@@ -41,7 +74,7 @@ int main(int count, char** arguments) {
   }
   const std::filesystem::path folder = arguments[1];
   std::error_code failed;
-  std::filesystem::create_directories(folder, failed);
+  std::filesystem::create_directories(folder / "nn", failed);
   bool fine = !failed;
   for (const char* architecture : {"bitnet-b1.58", "bitnet", "llama"})
     for (const DType ternary : {DType::kI2_S, DType::kTQ1_0, DType::kTQ2_0})
@@ -59,5 +92,7 @@ int main(int count, char** arguments) {
   spm.tokenizer = "llama";
   spm.head_dim = 8;
   fine = fine && write(folder, "llama-spm", make_tiny_model(spm));
+  for (const NnScript& script : nn_scripts())
+    fine = fine && write(folder / "nn", script.name, script.bytes);
   return fine ? 0 : 1;
 }
