@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -129,11 +130,14 @@ private:
                          },
                      .log =
                          [](void* context, std::string_view line) noexcept {
-                           static_cast<Guest*>(context)->log.emplace_back(line);
+                           auto& guest = *static_cast<Guest*>(context);
+                           const std::lock_guard lock(guest.log_mutex_); // tests use threads
+                           guest.log.emplace_back(line);
                          }};
     return options;
   }
 
+  std::mutex log_mutex_;
   std::vector<std::uint8_t> bytes_;
   std::uint32_t next_ = 64;
 };
