@@ -10,15 +10,17 @@ import { builtIn, golden, root, scratch } from '../support/cli.mjs';
 
 const folder = process.env.BITNET_WASI_BUILD ?? join(root, 'build/wasi');
 const guest = (name) => join(folder, 'guests', `${name}.wasm`);
+const guestTest = join(folder, 'tests/guest_test.wasm');
+const finishes = ['end', 'limit', 'context full', 'stopped'];
 const skip = existsSync(guest('chat')) ? false : 'the guests are not built';
 const standard = ['load', 'load_by_name', 'init_execution_context', 'set_input', 'compute', 'get_output'];
 
 /// A host without a model. `pieces`: what it generates, as strings or bytes; `tooSmall`: what it does with a buffer too small
-/// for the output: 'tell' the size, 'refuse' without a word, or 'clamp'.
+/// for the output: 'tell' the size, 'refuse' without a word, or 'clamp'; `details`: output 1, after so many pieces.
 class Host {
-  constructor({ pieces = ['Once'], forever = false, tooSmall = 'tell', messages = true, details = '{"output_tokens":1}' } = {}) {
-    details = messages ? details.replace('{', '{"llama_commit": "bitnet-edge 0.1.0", ') : details;
-    Object.assign(this, { pieces: pieces.map((piece) => Buffer.from(piece)), forever, tooSmall, messages, details });
+  constructor({ pieces = ['Once'], forever = false, tooSmall = 'tell', messages = true, details = (at) => `{"output_tokens":${at}}` } = {}) {
+    Object.assign(this, { pieces: pieces.map((piece) => Buffer.from(piece)), forever, tooSmall, messages });
+    this.details = (at) => Buffer.from(messages ? details(at).replace('{', '{"llama_commit": "bitnet-edge 0.1.0", ') : details(at));
     this.calls = [];
     this.prompts = [];
     this.graphs = new Set();
@@ -87,8 +89,8 @@ class Host {
   }
   compute(handle) { return this.contexts.has(handle) ? 0 : 1; }
   get_output(handle, index, buffer, size, out) {
-    const { options } = this.contexts.get(handle);
-    if (index === 1) return this.output(Buffer.from(this.details), buffer, size, out);
+    const { options, at } = this.contexts.get(handle);
+    if (index === 1) return this.output(this.details(at), buffer, size, out);
     const vector = '{"n_embedding": 3, "embedding": [0.5, -1e-05,3]}';
     return this.output(options.embedding ? Buffer.from(vector) : Buffer.concat(this.pieces), buffer, size, out);
   }
@@ -100,7 +102,7 @@ class Host {
   }
   get_output_single(handle, index, buffer, size, out) {
     const { at } = this.contexts.get(handle);
-    const bytes = index === 1 ? Buffer.from(this.details) : this.pieces[(at - 1) % this.pieces.length];
+    const bytes = index === 1 ? this.details(at) : this.pieces[(at - 1) % this.pieces.length];
     return this.output(bytes, buffer, size, out);
   }
   fini_single(handle) { return this.contexts.has(handle) ? 0 : 1; }
@@ -144,7 +146,7 @@ describe('the guest SDK', { skip }, () => {
     for (const tooSmall of ['tell', 'refuse', 'clamp']) {
       for (const length of [0, 1, 255, 256, 65_535, 65_536, 65_537, 300_000]) {
         const text = 'x'.repeat(length);
-        const host = new Host({ tooSmall, pieces: [text], details: `{"${'y'.repeat(3000)}":0}` });
+        const host = new Host({ tooSmall, pieces: [text], details: () => `{"${'y'.repeat(3000)}":0}` });
         assert.equal(host.run(guest('one_shot'), { args: ['a'] }).stdout, `${text}\n`, `${tooSmall} ${length}`);
         assert.equal(host.run(guest('chat'), { input: 'a' }).stdout, `${text}\n`, `${tooSmall} ${length}, in pieces`);
       }
@@ -186,24 +188,47 @@ describe('the guest SDK', { skip }, () => {
   });
 
   test('logits_hash: what output 1 says', () => {
-    const host = new Host({ details: '{"input_tokens": 4, "logits_hash": "0123456789abcdef"}' });
+    const host = new Host({ details: () => '{"input_tokens": 4, "logits_hash": "0123456789abcdef"}' });
     assert.equal(host.run(guest('logits_hash')).stdout, 'logits-hash 0123456789abcdef\nlogits-hash 0123456789abcdef\n');
     assert.equal(new Host().run(guest('logits_hash')).stdout, 'logits-hash none\nlogits-hash none\n');
   });
 
   test('what the examples do not reach', (t) => {
-    const path = join(folder, 'tests/guest_test.wasm');
-    if (!existsSync(path)) return t.skip('guest_test is not built');
+    if (!existsSync(guestTest)) return t.skip('guest_test is not built');
     const host = new Host({ pieces: ['x'], forever: true });
-    assert.deepEqual(host.run(path), { status: 0, stdout: '', stderr: '' });
+    assert.deepEqual(host.run(guestTest), { status: 0, stdout: '', stderr: '' });
     assert.equal(host.contexts.size + host.graphs.size, 0);
+  });
+
+  test('the end of a generation is the host\'s, where it has a word for it', (t) => {
+    if (!existsSync(guestTest)) return t.skip('guest_test is not built');
+    const told = (host, most) => {
+      const { finish, tokens, pieces } = JSON.parse(new Host(host).run(guestTest, { args: ['a', String(most), 'tQQ'] }).stdout);
+      return [finishes[finish], tokens, pieces];
+    };
+    // It counts tokens: two in each piece, and in the last one what it held back until it knew the end.
+    const counting = (reason) => (at) => `{"output_tokens": ${Math.min(2 * at, 4)}, "finish_reason": "${at < 3 ? 'none' : reason}"}`;
+    const pieces = ['The ca', 'tQ ha', 't'];
+    assert.deepEqual(told({ pieces, details: counting('length') }, 2), ['limit', 4, pieces.join('')]);
+    assert.deepEqual(told({ pieces, details: counting('end') }, 100), ['end', 4, pieces.join('')]);
+    assert.deepEqual(told({ pieces, details: counting('stop') }, 100), ['end', 4, pieces.join('')]);
+    assert.deepEqual(told({ pieces, details: counting('context') }, 100), ['context full', 4, pieces.join('')]);
+    // It does not count, and goes on; it has ended before; it tells nothing.
+    assert.deepEqual(told({ pieces: ['x'], forever: true }, 3), ['limit', 3, 'xxx']);
+    assert.deepEqual(told({ pieces: ['x'] }, 3), ['end', 1, 'x']);
+    for (const details of ['{}', 'none', '{"output_tokens": "many", "finish_reason": 5}']) {
+      const silent = { messages: false, details: () => details };
+      assert.deepEqual(told({ ...silent, pieces: ['x'] }, 3), ['end', 1, 'x']);
+      assert.deepEqual(told({ ...silent, pieces: ['x'], forever: true }, 0), ['limit', 0, '']);
+      assert.deepEqual(told({ ...silent, pieces: [] }, 0), ['limit', 0, '']);
+    }
   });
 });
 
 const runner = process.env.BITNET_NN ?? join(root, 'build/native/bitnet-nn');
 describe('the guest SDK on bitnet-nn', { skip: skip || (existsSync(runner) ? false : 'bitnet-nn is not built') }, () => {
   const run = (name, args, input = '') => {
-    const words = ['--nn-preload', `default:GGML:AUTO:${builtIn}`, guest(name), ...args];
+    const words = ['--nn-preload', `default:GGML:AUTO:${builtIn}`, name.includes('/') ? name : guest(name), ...args];
     const { status, stdout, stderr } = spawnSync(runner, words, { cwd: root, input, encoding: 'utf8', timeout: 120_000 });
     assert.deepEqual([status, stderr], [0, '']);
     return stdout;
@@ -212,6 +237,18 @@ describe('the guest SDK on bitnet-nn', { skip: skip || (existsSync(runner) ? fal
   test('bitnet-nn: the same bits, whole and in pieces', () => {
     const hash = /kLogitsHash = 0x([0-9a-f]{16})/.exec(readFileSync(join(root, 'core/api/golden.inc'), 'utf8'))[1];
     assert.equal(run('logits_hash', []), `logits-hash ${hash}\nlogits-hash ${hash}\n`);
+  });
+  test('bitnet-nn: an answer in pieces is the answer, to its last token', (t) => {
+    if (!existsSync(guestTest)) return t.skip('guest_test is not built');
+    // A stop string that never comes keeps every t back that a token ends with.
+    for (let most = 0; most <= 24; ++most) {
+      const { whole, pieces, finish, tokens, details } = JSON.parse(run(guestTest, ['Once upon a time', String(most), 'tQQ']));
+      assert.equal(pieces, whole, `${most} tokens`);
+      assert.deepEqual([finishes[finish], tokens, JSON.parse(details).output_tokens], ['limit', most, most]);
+    }
+    const { pieces, finish } = JSON.parse(run(guestTest, ['Once upon a time', '400', 'little']));
+    assert.equal(finishes[finish], 'end');
+    assert.ok(pieces.length > 0 && !pieces.includes('little'), pieces);
   });
   test('bitnet-nn: one prompt, one answer', { skip: golden ? false : 'no models/golden.json' }, () => {
     assert.match(run('one_shot', ['Once upon a time']), /^\S[\s\S]{40,}\n$/);

@@ -1,8 +1,10 @@
 // What the examples do not reach of wasi/nn/guest/bitnet_nn.hpp: guest.test.mjs runs this on a host of its own making,
 // whose model is called "test" and whose vectors are {0.5, -1e-05, 3}. The exit status is the number of failures.
+//   guest_test.wasm PROMPT MAX_TOKENS STOP      tells instead, as JSON, what that gives as a whole and in pieces
 #include "bitnet_nn.hpp"
 
 #include <cstdio>
+#include <cstdlib>
 
 namespace nn = bitnet::guest;
 
@@ -73,9 +75,30 @@ void stopping() {
   check(one && one->tokens == 1, "the new limit");
 }
 
+int tell(const char* prompt, const char* most, const char* stop) {
+  auto graph = nn::Graph::load(
+      "default", {.max_tokens = static_cast<std::uint32_t>(std::atoi(most)), .stop = stop});
+  if (!graph)
+    return 1;
+  auto context = graph->context();
+  if (!context)
+    return 1;
+  const auto whole = context->complete(prompt);
+  std::string text;
+  const auto end = context->generate(prompt, [&text](std::string_view piece) { text += piece; });
+  if (!whole || !end)
+    return 1;
+  std::printf("{\"whole\":%s,\"pieces\":%s,\"finish\":%d,\"tokens\":%u,\"details\":%s}\n",
+              nn::json_string(*whole).c_str(), nn::json_string(text).c_str(),
+              static_cast<int>(end->finish), end->tokens, nn::json_string(end->details).c_str());
+  return 0;
+}
+
 } // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  if (argc == 4)
+    return tell(argv[1], argv[2], argv[3]);
   json();
   embeddings();
   handles();

@@ -363,17 +363,32 @@ inline std::size_t open_end(std::string_view text) {
   return 0;
 }
 
-/// The number that stands for `name` in a JSON object of the host's; 0 where there is none.
-inline std::uint32_t number_in(std::string_view json, std::string_view name) {
+/// What follows `"name":` in a JSON object of the host's; empty where there is none.
+inline std::string_view member_of(std::string_view json, std::string_view name) {
   const std::string key = '"' + std::string(name) + '"';
-  std::size_t at = json.find(key);
-  if (at == std::string_view::npos)
-    return 0;
-  at = json.find_first_not_of(" :", at + key.size());
+  const std::size_t at = json.find(key);
+  const std::size_t value = at == json.npos ? at : json.find_first_not_of(" :", at + key.size());
+  return value == json.npos ? std::string_view() : json.substr(value);
+}
+
+inline std::optional<std::uint32_t> number_in(std::string_view json, std::string_view name) {
+  const std::string_view text = member_of(json, name);
   std::uint32_t value = 0;
-  if (at != std::string_view::npos)
-    std::from_chars(json.data() + at, json.data() + json.size(), value);
+  if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc())
+    return std::nullopt;
   return value;
+}
+
+/// Why the host ended, in its own word; nothing while it goes on, and on hosts that do not tell.
+inline std::optional<Finish> finish_in(std::string_view json) {
+  const std::string_view reason = member_of(json, "finish_reason");
+  if (reason.starts_with("\"end\"") || reason.starts_with("\"stop\""))
+    return Finish::kEnd;
+  if (reason.starts_with("\"length\""))
+    return Finish::kLimit;
+  if (reason.starts_with("\"context\""))
+    return Finish::kContextFull;
+  return std::nullopt;
 }
 
 } // namespace detail
@@ -408,9 +423,7 @@ public:
       return status.error();
     Generation generation;
     const Status status = stream(on_piece, generation);
-    // Before fini_single, which forgets it. A host that has none is forgiven.
-    if (auto details = get_single(1, 512); status && details)
-      generation.details = std::move(*details);
+    generation.details = details(); // before fini_single, which forgets it
     raw::bitnet_nn_fini_single(*handle_);
     if (!status)
       return status.error();
@@ -464,6 +477,11 @@ private:
     return detail::output(raw::bitnet_nn_get_output_single, "get_output_single", *handle_, index,
                           guess);
   }
+  /// Output 1. A host that has none is forgiven.
+  std::string details() const {
+    auto json = get_single(1, 512);
+    return json ? std::move(*json) : std::string();
+  }
 
   template <class F> Status stream(F& on_piece, Generation& generation) {
     std::string text; // what has come of characters not yet handed on
@@ -477,19 +495,27 @@ private:
         return static_cast<bool>(on_piece(std::string_view(whole)));
       }
     };
+    const auto count = [&] { // a piece may be of several tokens
+      generation.tokens = detail::number_in(details(), "output_tokens").value_or(generation.tokens);
+    };
     for (;;) {
-      // Some hosts do not count while they stream.
-      if (max_tokens_ && generation.tokens == *max_tokens_) {
-        generation.finish = Finish::kLimit;
-        break;
-      }
       const auto code = static_cast<Errno>(raw::bitnet_nn_compute_single(*handle_));
       if (code == Errno::kEndOfSequence || code == Errno::kContextFull) {
-        generation.finish = code == Errno::kContextFull ? Finish::kContextFull : Finish::kEnd;
+        const bool none = max_tokens_ == 0U;
+        generation.finish =
+            detail::finish_in(details()).value_or(code == Errno::kContextFull ? Finish::kContextFull
+                                                  : none                      ? Finish::kLimit
+                                                                              : Finish::kEnd);
+        count();
         break;
       }
       if (code != Errno::kSuccess)
         return Error{code, "compute_single"};
+      // Some hosts do not count while they stream. One that does may have a last piece: what it held back till the end.
+      if (max_tokens_ && generation.tokens >= *max_tokens_ && !detail::finish_in(details())) {
+        generation.finish = Finish::kLimit;
+        break;
+      }
       auto piece = get_single(0, 256);
       if (!piece)
         return piece.error();
@@ -498,6 +524,7 @@ private:
       const std::size_t whole = text.size() - detail::open_end(text);
       if (whole > 0 && !hand_on(whole)) {
         generation.finish = Finish::kStopped;
+        count();
         return Done{};
       }
     }
