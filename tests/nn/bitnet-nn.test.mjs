@@ -164,7 +164,10 @@ check("the guest's exit status, and a trap's", () => {
   }
   assert.match(ends(134, [new Guest().wat('unreachable').file('trap')]).stderr, /trap\.wat[^]*unreachable/);
   assert.match(ends(134, [new Guest().wat('(drop (i32.load (i32.const -4)))').file('outside')]).stderr, /out of bounds memory access/);
-  assert.match(ends(134, [watFile('deep', '(module (memory (export "memory") 1) (func $f (export "_start") (call $f)))')]).stderr, /stack/);
+  const deep = watFile('deep', '(module (memory (export "memory") 1) (func $f (export "_start") (call $f)))');
+  for (const [size, guests] of [[1, 1], [4096, 1], [2097152, 1], [2097152, 3]]) {
+    assert.match(ends(134, ['-W', `max-wasm-stack=${size}`, '--guests', String(guests), deep]).stderr, /call stack exhausted/);
+  }
   const sizes = new Guest();
   sizes.wat('(call $proc_exit (i32.add (memory.grow (i32.const 100)) (i32.const 2)))');
   ends(4, [sizes.file('grow')]);
@@ -222,6 +225,7 @@ check('wrong command lines', () => {
     [['-W', 'timeout=99999999999999h', 'g.wasm'], /DURATION/],
     [['-W', 'fuel=1', 'g.wasm'], /timeout, max-memory-size/],
     [['-W', 'relaxed-simd=maybe', 'g.wasm'], /y or n/],
+    ...['0', '2097153', '4294967296'].map((size) => [['-W', `max-wasm-stack=${size}`, 'g.wasm'], /from 1 to 2097152 bytes/]),
     [['-S', 'http', 'g.wasm'], /inherit-env/],
     [['-S', 'nn=n', 'g.wasm'], /inherit-env/],
     [['-O', 'opt-level=2', 'g.wasm'], /unknown option '-O'/],

@@ -28,6 +28,9 @@ constexpr string_view kAfterOptions =
     "in\n"
     "BITNET_GUEST.\n";
 
+/// What Wasmtime bears: its C API aborts on 0, and above what its fibers have (`async_stack_size`), used or not.
+constexpr std::uint64_t kMostStackBytes = std::uint64_t{2} << 20;
+
 /// The text's number, whole or none; "0x" goes before a hexadecimal one.
 std::optional<std::uint64_t> parse_number(string_view text) {
   int base = 10;
@@ -138,8 +141,15 @@ string set_wasm(CommandLine& line, const Setting& setting) {
   }
   if (setting.name == "max-memory-size")
     return assign(setting, line.limits.memory_bytes);
-  if (setting.name == "max-wasm-stack")
-    return assign(setting, line.limits.stack_bytes);
+  if (setting.name == "max-wasm-stack") {
+    std::optional<std::uint64_t> bytes;
+    if (string wrong = assign(setting, bytes); !wrong.empty())
+      return wrong;
+    if (*bytes == 0 || *bytes > kMostStackBytes)
+      return "wants max-wasm-stack from 1 to " + std::to_string(kMostStackBytes) + " bytes";
+    line.limits.stack_bytes = bytes;
+    return {};
+  }
   if (setting.name == "simd")
     return assign(setting, line.simd);
   if (setting.name == "relaxed-simd")
