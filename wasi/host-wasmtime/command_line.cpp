@@ -173,16 +173,6 @@ void inherit_environment(CommandLine& line) {
   }
 }
 
-std::optional<nn::OutputRule> output_rule(string_view name) {
-  if (name == "probe")
-    return nn::OutputRule::kProbe;
-  if (name == "clamp")
-    return nn::OutputRule::kClamp;
-  if (name == "llamaedge")
-    return nn::OutputRule::kLlamaEdge;
-  return std::nullopt;
-}
-
 int misuse(const string& what) {
   std::fprintf(stderr, "bitnet-nn: %s\nTry `bitnet-nn --help`.\n", cli::printable(what).c_str());
   return cli::kUsage;
@@ -259,7 +249,7 @@ std::optional<int> CommandLine::parse(std::span<const string_view> arguments) {
   options.custom("--nn-compat", "MODE",
                  "get_output into a small buffer: probe (an error and the size), clamp, llamaedge",
                  [this](string_view text) -> string {
-                   const auto rule = nn_wasmtime::output_rule(text);
+                   const auto rule = nn::output_rule(text);
                    if (!rule)
                      return "wants probe, clamp or llamaedge";
                    output_rule = *rule;
@@ -280,7 +270,7 @@ std::optional<int> CommandLine::parse(std::span<const string_view> arguments) {
   options.flag("-V, --version", "versions and kernels", show_version);
 
   if (const char* mode = std::getenv("BITNET_NN_COMPAT"); mode != nullptr && *mode != '\0') {
-    const auto rule = nn_wasmtime::output_rule(mode);
+    const auto rule = nn::output_rule(mode);
     if (!rule)
       return misuse("BITNET_NN_COMPAT is probe, clamp or llamaedge, not '" + string(mode) + "'");
     output_rule = *rule;

@@ -1,5 +1,6 @@
 #include "guest.h"
 
+#include "args.h"
 #include "platform/file.h"
 #include "printable.h"
 
@@ -13,8 +14,6 @@ namespace {
 using std::string;
 using std::string_view;
 
-constexpr int kFailed = 1;
-constexpr int kTrapStatus = 134;
 constexpr const char* kGuestVariable = "BITNET_GUEST";
 constexpr std::uint64_t kMostModuleBytes = std::uint64_t{1} << 30;
 
@@ -260,7 +259,7 @@ int Program::run(const CommandLine& line, nn::Host& host, std::uint32_t number,
   const string own_name = line.program_name.value_or(name_.substr(name_.find_last_of('/') + 1));
   auto wasi = wasi_of(line, own_name, number);
   if (wasi == nullptr)
-    return kFailed;
+    return cli::kFailed;
 
   const Owned<wasmtime_store_t, wasmtime_store_delete> store(
       wasmtime_store_new(engine_.get(), &host, nullptr));
@@ -301,7 +300,7 @@ int Program::run(const CommandLine& line, nn::Host& host, std::uint32_t number,
   }
   if (error != nullptr) {
     complain(name_ + ": " + text_of(error));
-    return linked ? kTrapStatus : kFailed;
+    return linked ? kTrapStatus : cli::kFailed;
   }
   if (trap != nullptr) {
     ByteVec message;

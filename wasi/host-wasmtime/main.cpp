@@ -1,6 +1,7 @@
 // The program bitnet-nn: WASI guests under Wasmtime, with WASI-NN over the native kernels.
 #include "guest.h"
 
+#include "args.h"
 #include "platform/threads.h"
 #include "printable.h"
 
@@ -47,7 +48,7 @@ struct Guest {
   const Watch* watch = nullptr;
   std::uint32_t number = 0;
   pthread_t thread{};
-  int status = 1;
+  int status = cli::kFailed;
 
   static void* enter(void* guest) {
     auto& self = *static_cast<Guest*>(guest);
@@ -100,7 +101,7 @@ int start(std::span<const string_view> arguments) {
   const auto parallel = make_parallel(line.threads);
   if (parallel == nullptr) {
     complain(error_sentence(ErrorCode::OutOfMemory));
-    return 1;
+    return cli::kFailed;
   }
   LoadOptions load;
   load.isa = line.isa;
@@ -108,12 +109,12 @@ int start(std::span<const string_view> arguments) {
   for (const string& preload : line.preloads) {
     if (const Status status = models.preload(preload); !status) {
       complain(string(status.error().detail()));
-      return 2;
+      return cli::kUsage;
     }
   }
   const auto program = Program::load(line);
   if (!program)
-    return 1;
+    return cli::kFailed;
 
   nn::HostOptions options;
   options.output_rule = line.output_rule;
@@ -129,7 +130,7 @@ int start(std::span<const string_view> arguments) {
   }
   if (!watch.start(line.limits.timeout, Running::interrupt, &running)) {
     complain("no thread could be had to watch over the guest");
-    return 1;
+    return cli::kFailed;
   }
   const int status = run(running);
   watch.stop();

@@ -7,7 +7,6 @@
 namespace bitnet::nn_wasmtime {
 namespace {
 
-constexpr int kTrapStatus = 134;
 constexpr int kStop = SIGUSR1; ///< from the destructor
 constexpr std::chrono::microseconds kGrace(500000);
 

@@ -9,6 +9,9 @@
 
 namespace bitnet::nn_wasmtime {
 
+/// Of a guest that trapped, and of one that took too long.
+inline constexpr int kTrapStatus = 134;
+
 class Watch {
 public:
   enum class End : int { kNone, kTimeout, kSignal };
@@ -29,7 +32,7 @@ public:
   void stop() noexcept;
 
   End end() const noexcept { return static_cast<End>(end_.load()); }
-  /// 134 after a timeout, as for any other trap; 128 and its number after a signal.
+  /// kTrapStatus after a timeout; 128 and its number after a signal.
   int exit_status() const noexcept { return status_.load(); }
 
 private:

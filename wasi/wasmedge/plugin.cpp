@@ -59,15 +59,14 @@ void complain(const char* option, std::string_view value, std::string_view why) 
                value.data(), static_cast<int>(why.size()), why.data());
 }
 
-OutputRule output_rule() noexcept {
+OutputRule chosen_rule() noexcept {
   const std::string_view name = value_of(compat_option, "BITNET_NN_COMPAT");
-  if (name == "clamp")
-    return OutputRule::kClamp;
-  if (name == "llamaedge")
-    return OutputRule::kLlamaEdge;
-  if (!name.empty() && name != "probe")
+  if (name.empty())
+    return OutputRule::kProbe;
+  const auto rule = output_rule(name);
+  if (!rule)
     complain("nn-compat", name, "not one of probe, clamp, llamaedge; probe is used");
-  return OutputRule::kProbe;
+  return rule.value_or(OutputRule::kProbe);
 }
 
 unsigned thread_count() noexcept {
@@ -197,7 +196,7 @@ WasmEdge_ModuleInstanceContext* create(const WasmEdge_ModuleDescriptor* /*descri
   if (all == nullptr)
     return nullptr;
   HostOptions host_options;
-  host_options.output_rule = output_rule();
+  host_options.output_rule = chosen_rule();
   host_options.hooks = {nullptr, print, log};
   auto* const instance = new (std::nothrow) Instance{Host(*all, host_options), {}};
   if (instance == nullptr)
