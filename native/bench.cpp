@@ -141,8 +141,8 @@ int cpu(Arguments arguments) {
   if (const auto status = parse("cpu", "cpu --model FILE --prompt TEXT --max-tokens N [OPTION]...",
                                 options, arguments, words))
     return *status;
-  if (const std::string wrong = prompt_options.complete(); !wrong.empty())
-    return misuse("cpu", wrong);
+  if (const auto status = prompt_options.complete("cpu"))
+    return *status;
 
   const std::uint64_t start = bitnet::now_ns();
   const auto model = model_options.load();

@@ -56,8 +56,8 @@ int run(Arguments arguments) {
   if (const auto status = parse("run", "run [-m FILE] [-p TEXT | --ids 1,2,3] [OPTION]...", options,
                                 arguments, words))
     return *status;
-  if (const std::string wrong = prompt_options.complete(); !wrong.empty())
-    return misuse("run", wrong);
+  if (const auto status = prompt_options.complete("run"))
+    return *status;
 
   const auto model = model_options.load();
   if (!model)
@@ -230,8 +230,8 @@ int logits(Arguments arguments) {
     return *status;
   if (path.empty())
     return misuse("logits", "where to? Give -o FILE, or -o - for standard output");
-  if (const std::string wrong = prompt_options.complete(); !wrong.empty())
-    return misuse("logits", wrong);
+  if (const auto status = prompt_options.complete("logits"))
+    return *status;
 
   const auto model = model_options.load();
   if (!model)

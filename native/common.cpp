@@ -246,20 +246,20 @@ void PromptOptions::declare(Options& options) {
   });
 }
 
-std::string PromptOptions::complete() {
+std::optional<int> PromptOptions::complete(const char* command) {
   if (text && ids)
-    return "give -p or --ids, not both";
+    return misuse(command, "give -p or --ids, not both");
   if (text || ids)
-    return {};
+    return std::nullopt;
   if (stdin_is_terminal())
-    return "no prompt: give -p TEXT or --ids, or pipe text in";
+    return misuse(command, "no prompt: give -p TEXT or --ids, or pipe text in");
   auto read = read_stdin();
   if (!read)
-    return std::string(read.error().detail());
+    return fail(read.error());
   text = std::move(*read);
   if (text->ends_with('\n')) // echo's, not the author's
     text->pop_back();
-  return {};
+  return std::nullopt;
 }
 
 Status PromptOptions::tokens(const bitnet::Model& model, bitnet::Vec<bitnet::TokenId>& out) const {

@@ -91,8 +91,8 @@ struct PromptOptions {
   std::optional<std::vector<std::int32_t>> ids;
 
   void declare(Options& options);
-  /// Reads stdin when neither was given; what is wrong with that, or "".
-  std::string complete();
+  /// Reads stdin when neither was given. An exit status when there is no prompt, and why has been told.
+  std::optional<int> complete(const char* command);
   Status tokens(const bitnet::Model& model, bitnet::Vec<bitnet::TokenId>& out) const;
 };
 
