@@ -1,15 +1,14 @@
 // bitnet-nn, the runner on Wasmtime: the public guests, the same bits as everywhere, and guests that mean no good.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { builtIn, golden, root } from '../support/cli.mjs';
+import { missing as reason, program } from '../support/bitnet-nn.mjs';
+import { builtIn, root } from '../support/cli.mjs';
 import { guestMissing, publicGuests, runGuest } from '../support/public-guests.mjs';
 import { Guest, hashGuest, hostileGuest, watFile, wordsOf } from './guest.mjs';
 
-const program = process.env.BITNET_NN ?? join(root, 'build/native/bitnet-nn');
-const reason = existsSync(program) ? false : `${program} is not built`;
 const preload = ['--nn-preload', `default:GGML:AUTO:${builtIn}`];
 
 /// { status, signal, stdout (a Buffer), stderr }
@@ -51,13 +50,6 @@ check('the same bits as every engine, on every kernel and number of threads', ()
       assert.equal(hash, /kLogitsHash = 0x([0-9a-f]{16})/.exec(readFileSync(join(root, 'core/api/golden.inc'), 'utf8'))[1]);
     }
   }
-});
-
-const sdkGuest = 'build/wasi/guests/logits_hash.wasm';
-test('a C++ guest of the SDK', { skip: reason || (existsSync(join(root, sdkGuest)) ? false : `${sdkGuest} is not built`) }, () => {
-  const hashes = new Set(ends(0, [...preload, sdkGuest]).stdout.toString().trim().split('\n').map((line) => line.split(' ')[1]));
-  const ours = JSON.parse(ends(0, [...preload, hashGuest().file('hash')]).stdout.toString()).logits_hash;
-  assert.deepEqual([...hashes], [ours]);
 });
 
 check('four guests at once: one model, each its own answer and number', () => {

@@ -1,12 +1,11 @@
 // The guest SDK: what its examples ask of a host, on a host made here (node:wasi and JavaScript) that can be as strict or as
-// poor as real ones, and on bitnet-nn where it is built.
+// poor as real ones. On bitnet-nn: tests/nn/guest-sdk.test.mjs.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { WASI } from 'node:wasi';
-import { builtIn, golden, root, scratch } from '../support/cli.mjs';
+import { root, scratch } from '../support/cli.mjs';
 
 const folder = process.env.BITNET_WASI_BUILD ?? join(root, 'build/wasi');
 const guest = (name) => join(folder, 'guests', `${name}.wasm`);
@@ -222,40 +221,5 @@ describe('the guest SDK', { skip }, () => {
       assert.deepEqual(told({ ...silent, pieces: ['x'], forever: true }, 0), ['limit', 0, '']);
       assert.deepEqual(told({ ...silent, pieces: [] }, 0), ['limit', 0, '']);
     }
-  });
-});
-
-const runner = process.env.BITNET_NN ?? join(root, 'build/native/bitnet-nn');
-describe('the guest SDK on bitnet-nn', { skip: skip || (existsSync(runner) ? false : 'bitnet-nn is not built') }, () => {
-  const run = (name, args, input = '') => {
-    const words = ['--nn-preload', `default:GGML:AUTO:${builtIn}`, name.includes('/') ? name : guest(name), ...args];
-    const { status, stdout, stderr } = spawnSync(runner, words, { cwd: root, input, encoding: 'utf8', timeout: 120_000 });
-    assert.deepEqual([status, stderr], [0, '']);
-    return stdout;
-  };
-
-  test('bitnet-nn: the same bits, whole and in pieces', () => {
-    const hash = /kLogitsHash = 0x([0-9a-f]{16})/.exec(readFileSync(join(root, 'core/api/golden.inc'), 'utf8'))[1];
-    assert.equal(run('logits_hash', []), `logits-hash ${hash}\nlogits-hash ${hash}\n`);
-  });
-  test('bitnet-nn: an answer in pieces is the answer, to its last token', (t) => {
-    if (!existsSync(guestTest)) return t.skip('guest_test is not built');
-    // A stop string that never comes keeps every t back that a token ends with.
-    for (let most = 0; most <= 24; ++most) {
-      const { whole, pieces, finish, tokens, details } = JSON.parse(run(guestTest, ['Once upon a time', String(most), 'tQQ']));
-      assert.equal(pieces, whole, `${most} tokens`);
-      assert.deepEqual([finishes[finish], tokens, JSON.parse(details).output_tokens], ['limit', most, most]);
-    }
-    const { pieces, finish } = JSON.parse(run(guestTest, ['Once upon a time', '400', 'little']));
-    assert.equal(finishes[finish], 'end');
-    assert.ok(pieces.length > 0 && !pieces.includes('little'), pieces);
-  });
-  test('bitnet-nn: one prompt, one answer', { skip: golden ? false : 'no models/golden.json' }, () => {
-    assert.match(run('one_shot', ['Once upon a time']), /^\S[\s\S]{40,}\n$/);
-  });
-  test('bitnet-nn: a conversation', () => {
-    const once = run('chat', [], 'Tell me a story.\n');
-    const twice = run('chat', [], 'Tell me a story.\nAnd then?\n');
-    assert.ok(once.length > 20 && twice.startsWith(once) && twice.length > once.length, `${once}---\n${twice}`);
   });
 });
