@@ -4,9 +4,9 @@
 //   build/native/bench/make_synthetic -o build/tmp/0.7b.gguf --shape 0.7b --type TQ2_0
 //   node bench/nn.mjs build/tmp/0.7b.gguf [ROUNDS [BUILD_DIR]]
 import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Guest } from '../tests/nn/guest.mjs';
+import { peakMemory } from '../tests/support/bitnet-nn.mjs';
 import { root } from '../tests/support/cli.mjs';
 
 const [model, rounds = '7', build = join(root, 'build/native')] = process.argv.slice(2);
@@ -36,14 +36,13 @@ function guest(tokens, stream) {
 
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
-/// Seconds that a command takes; it must succeed. `at(child, text)` sees its output.
-function seconds([program, ...args], at) {
+/// Seconds that a command takes; it must succeed.
+function seconds([program, ...args]) {
   return new Promise((done, failed) => {
     const began = process.hrtime.bigint();
-    const child = spawn(program, args, { cwd: root, stdio: [at ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
-    let output = '';
+    const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
     let errors = '';
-    child.stdout.on('data', (data) => at?.(child, (output += data)));
+    child.stdout.resume();
     child.stderr.on('data', (data) => { errors += data; });
     child.on('error', failed).on('close', (status) =>
       (status === 0 ? done(Number(process.hrtime.bigint() - began) / 1e9) : failed(new Error(`${program} ${args.join(' ')}: ${status}\n${errors}`))));
@@ -90,17 +89,10 @@ await compare('one thread, processor time', processor,
 // --- memory ---
 
 /// Peak resident memory when so many guests have answered and still hold their contexts.
-async function peak(guests) {
+function peak(guests) {
   const g = new Guest().ready(options(few));
-  g.call('set_input', 0, 0, g.tensor(prompt)).call('compute', 0).print('!');
-  g.wat(`(drop (call $fd_read (i32.const 0) (i32.const ${g.words(g.place(8), 8)}) (i32.const 1) (i32.const 8)))`);
-  let kilobytes = 0;
-  await seconds([join(build, 'bitnet-nn'), ...preload, '--guests', String(guests), g.file('bench-memory')], (child, text) => {
-    if (text.length < guests || kilobytes) return;
-    kilobytes = Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))[1]);
-    child.stdin.end();
-  });
-  return kilobytes * 1024;
+  const file = g.call('set_input', 0, 0, g.tensor(prompt)).call('compute', 0).print('!').waits().file('bench-memory');
+  return peakMemory([join(build, 'bitnet-nn'), ...preload, '--guests', String(guests), file], guests);
 }
 
 /// What the host says that one context takes, when it may not have it.
@@ -111,7 +103,7 @@ async function contextBytes() {
   let errors = '';
   child.stderr.on('data', (data) => { errors += data; });
   await new Promise((done) => child.on('close', done));
-  return Number(/takes (\d+) bytes/.exec(errors)[1]);
+  return Number(/a session of (\d+) bytes/.exec(errors)[1]);
 }
 
 const mb = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;

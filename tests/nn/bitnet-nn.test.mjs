@@ -1,10 +1,10 @@
 // bitnet-nn, the runner on Wasmtime: the public guests, the same bits as everywhere, and guests that mean no good.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { missing as reason, program } from '../support/bitnet-nn.mjs';
+import { missing as reason, peakMemory, program } from '../support/bitnet-nn.mjs';
 import { builtIn, root } from '../support/cli.mjs';
 import { guestMissing, publicGuests, runGuest } from '../support/public-guests.mjs';
 import { Guest, hashGuest, hostileGuest, watFile, wordsOf } from './guest.mjs';
@@ -277,19 +277,52 @@ check('hostile calls get an errno', () => {
   inspect(ends(0, [...preload, guest.file('hostile')]).stdout);
 });
 
-check('thousands of graphs and contexts leave nothing behind', () => {
-  const guest = new Guest();
-  const [name, length] = guest.text('default');
-  const [graph, context] = [guest.cell(), guest.cell()];
-  const bad = '(if (i32.ne (i32.const 0)';
-  guest.wat(`(loop $again
-    ${bad} (call $load_by_name (i32.const ${name}) (i32.const ${length}) (i32.const ${graph}))) (then unreachable))
-    ${bad} (call $init_execution_context (i32.load (i32.const ${graph})) (i32.const ${context}))) (then unreachable))
-    ${bad} (call $finalize_execution_context (i32.load (i32.const ${context})))) (then unreachable))
-    ${bad} (call $unload (i32.load (i32.const ${graph})))) (then unreachable))
-    (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))
-    (br_if $again (i32.lt_u (i32.load (i32.const 0)) (i32.const 10000))))`).write(graph, 4).write(context, 4);
-  assert.deepEqual(wordsOf(ends(0, [...preload, guest.file('cycles')]).stdout), [9999, 9999]);
+// --- what it keeps ---
+
+check('thousands of graphs and contexts leave nothing behind', async () => {
+  const cycles = async (count) => {
+    const guest = new Guest();
+    const [name, length] = guest.text('default');
+    const [config, configLength] = guest.text('{"temp":0,"n-predict":1,"ctx-size":64}');
+    const prompt = guest.tensor('Once');
+    const [graph, context] = [guest.cell(), guest.cell()];
+    const ok = (call, ...args) => `(if (call $${call} ${args.map((arg) => (typeof arg === 'string' ? arg : `(i32.const ${arg})`)).join(' ')}) (then unreachable))`;
+    const at = (cell) => `(i32.load (i32.const ${cell}))`;
+    guest.wat(`(loop $again
+      ${ok('load_by_name_with_config', name, length, config, configLength, graph)}
+      ${ok('init_execution_context', at(graph), context)}
+      ${ok('set_input', at(context), 0, prompt)}
+      ${ok('compute', at(context))}
+      ${ok('finalize_execution_context', at(context))}
+      ${ok('unload', at(graph))}
+      (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))
+      (br_if $again (i32.lt_u (i32.load (i32.const 0)) (i32.const ${count}))))`);
+    // Handles are never used again: the last ones say that all cycles ran.
+    guest.wat(`(if (i32.ne ${at(context)} (i32.const ${count - 1})) (then unreachable))`).print('!');
+    return peakMemory([program, ...preload, '--nn-threads', '1', guest.waits().file(`cycles-${count}`)], 1);
+  };
+  const [few, many] = [await cycles(100), await cycles(10_000)];
+  console.log(`peak memory: 100 cycles ${few} bytes, 10000 cycles ${many} bytes`);
+  assert.ok(many - few < 1 << 20, `${few} bytes, then ${many}`);
+});
+
+const maker = join(program, '../bench/make_synthetic');
+test('four guests at once: the model is in memory once', { skip: reason || (existsSync(maker) ? false : `${maker} is not built`) }, async () => {
+  const model = 'build/tmp/nn-test/0.7b.gguf'; // large beside everything else
+  const made = spawnSync(maker, ['-o', model, '--shape', '0.7b', '--type', 'TQ2_0', '--embedding', 'Q6_K'], { cwd: root, encoding: 'utf8' });
+  assert.equal(made.status, 0, made.stderr);
+  try {
+    const guest = new Guest().ready('{"temp":0,"n-predict":2,"ctx-size":64}');
+    const file = guest.call('set_input', 0, 0, guest.tensor('Once')).call('compute', 0).print('!').waits().file('four');
+    const command = [program, '--nn-preload', `default:GGML:AUTO:${model}`];
+    const session = Number(/a session of (\d+) bytes/.exec(ends(0, [...command.slice(1), '--nn-max-kv', '1K', file]).stderr)[1]);
+    const [one, four] = [await peakMemory([...command, file], 1), await peakMemory([...command, '--guests', '4', file], 4)];
+    console.log(`peak memory: 1 guest ${one} bytes, 4 guests ${four} bytes, a session ${session} bytes`);
+    assert.ok(one > 200e6 && session < one / 8, `${one}`);
+    assert.ok(four - one < 3 * session, `${one} bytes, then ${four}, with sessions of ${session}`);
+  } finally {
+    rmSync(join(root, model));
+  }
 });
 
 check('a budget for contexts', () => {

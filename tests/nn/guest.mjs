@@ -93,6 +93,12 @@ export class Guest {
     return this.call('get_output', 0, index, at, room, written).write(at, { at: written });
   }
 
+  /// Goes on when its standard input has ended, or some of it has come: until then it can be looked at.
+  waits() {
+    const list = this.words(this.place(8), 8);
+    return this.wat(`(drop (call $fd_read (i32.const 0) (i32.const ${list}) (i32.const 1) (i32.const 8)))`);
+  }
+
   file(name) {
     const imports = Object.entries(parameters)
       .map(([call, count]) => `(import "wasi_ephemeral_nn" "${call}" (func $${call} ${i32(count)} (result i32)))`);
