@@ -99,7 +99,7 @@ function peak(guests) {
 async function contextBytes() {
   const g = new Guest().ready(options(few));
   g.call('set_input', 0, 0, g.tensor(prompt)).call('compute', 0);
-  const child = spawn(join(build, 'bitnet-nn'), [...preload, '--nn-max-kv', '1', g.file('bench-budget')], { cwd: root });
+  const child = spawn(join(build, 'bitnet-nn'), [...preload, '--nn-max-kv', '1K', g.file('bench-budget')], { cwd: root });
   let errors = '';
   child.stderr.on('data', (data) => { errors += data; });
   await new Promise((done) => child.on('close', done));
