@@ -1,0 +1,39 @@
+// AVX-512 with VNNI: vpdpbusd takes codes as its unsigned bytes and activations as its signed ones, sixteen 32-bit sums at
+// once, which never overflow (kernels.h), so sums are only folded at the end of a row.
+#include "kernels/isa/x86_lanes.h"
+
+namespace bitnet {
+namespace {
+
+struct Avx512Vnni : X86Lanes {
+  static constexpr std::size_t kTileRows = 8, kGemmRows = 4, kStripBytes = 64,
+                               kPartStrips = 1 << 20;
+
+  using U8 = __m512i;
+  using I8 = __m512i;
+  using Part = __m512i;
+  using Acc = __m512i;
+  static U8 load_codes(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
+  static I8 load_i8(const std::int8_t* p) { return _mm512_loadu_si512(p); }
+  template <int P> static U8 plane(U8 w) {
+    return _mm512_and_si512(P == 0 ? w : _mm512_srli_epi16(w, 2 * P), _mm512_set1_epi8(3));
+  }
+  static Part part_zero() { return _mm512_setzero_si512(); }
+  static Acc acc_zero() { return _mm512_setzero_si512(); }
+  static Part mac(Part part, I8 a, U8 codes) { return _mm512_dpbusd_epi32(part, codes, a); }
+  static Acc widen(Acc acc, Part part) { return _mm512_add_epi32(acc, part); }
+  static L8 dot4_u7(B32 a, B32 codes) {
+    return _mm256_dpbusd_epi32(_mm256_setzero_si256(), codes, a);
+  }
+  static L8 dot4_i8(B32 a, B32 b) {
+    return _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_abs_epi8(b), _mm256_sign_epi8(a, b));
+  }
+  static std::int32_t sum(Acc acc) { return _mm512_reduce_add_epi32(acc); }
+};
+
+} // namespace
+
+extern const Kernels kernels_avx512_vnni;
+constinit const Kernels kernels_avx512_vnni = generic::make_kernels<Avx512Vnni>("avx512_vnni");
+
+} // namespace bitnet
