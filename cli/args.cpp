@@ -52,6 +52,21 @@ std::optional<std::uint64_t> parse_unsigned(std::string_view text) {
   return value;
 }
 
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+  unsigned shift = 0;
+  for (const auto& [unit, bits] : {std::pair('K', 10U), std::pair('M', 20U), std::pair('G', 30U)}) {
+    if (text.ends_with(unit)) {
+      shift = bits;
+      text.remove_suffix(1);
+      break;
+    }
+  }
+  const auto number = parse_unsigned(text);
+  if (!number || *number > UINT64_MAX >> shift)
+    return std::nullopt;
+  return *number << shift;
+}
+
 std::optional<float> parse_float(std::string_view text) {
   float value = 0;
   const char* end = text.data() + text.size();

@@ -22,6 +22,8 @@ std::string_view nearest(std::string_view name, std::span<const std::string_view
 
 // The whole text is the number, or it is none.
 std::optional<std::uint64_t> parse_unsigned(std::string_view text);
+/// Of bytes: "1500000", "512M", "8G". K, M and G are powers of 1024.
+std::optional<std::uint64_t> parse_size(std::string_view text);
 std::optional<float> parse_float(std::string_view text);
 /// "1,2,3"; spaces may stand around the numbers. The empty text is the empty list.
 std::optional<std::vector<std::int32_t>> parse_ids(std::string_view text);

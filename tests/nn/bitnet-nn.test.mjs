@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import { missing as reason, peakMemory, program } from '../support/bitnet-nn.mjs';
 import { builtIn, root } from '../support/cli.mjs';
 import { guestMissing, publicGuests, runGuest } from '../support/public-guests.mjs';
-import { Guest, hashGuest, hostileGuest, watFile, wordsOf } from './guest.mjs';
+import { controls, harmless, onTerminal } from '../support/terminal.mjs';
+import { Guest, hashGuest, hostileGuest, shouting, watFile, wordsOf } from './guest.mjs';
 
 const preload = ['--nn-preload', `default:GGML:AUTO:${builtIn}`];
 
@@ -77,6 +78,13 @@ check("generated text and the guest's own writes keep their order", () => {
   const [, streamed, text] = /^before\[(.*)\]after (.*)$/s.exec(ends(0, [...preload, guest.file('order')]).stdout.toString());
   assert.ok(text.length > 8);
   assert.equal(streamed, text);
+});
+
+check('no control character of a model reaches a terminal', () => {
+  const file = shouting().file('shouting');
+  const piped = ends(0, [...preload, file]).stdout.toString();
+  assert.match(piped, controls);
+  assert.equal(onTerminal([program, ...preload, file], process.env), harmless(piped));
 });
 
 check('a reader that leaves ends the generation', async () => {

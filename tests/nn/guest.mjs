@@ -126,6 +126,12 @@ export function hashGuest() {
   return guest.call('set_input', 0, 0, guest.tensor('Once upon a time')).call('compute', 0).output(1);
 }
 
+/// Streams what a model says at a temperature at which all tokens are equal: control characters too.
+export function shouting() {
+  const guest = new Guest().ready('{"temp":100,"seed":1,"n-predict":400,"ignore-eos":true,"stream-stdout":true}');
+  return guest.call('set_input', 0, 0, guest.tensor('Once upon a time')).call('compute', 0);
+}
+
 /// A guest that means no good, and what holds of that which it prints: an errno each time.
 export function hostileGuest() {
   const guest = new Guest().ready('{"temp":0,"n-predict":2}');

@@ -7,8 +7,9 @@ import { join, resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import { builtIn, root } from '../support/cli.mjs';
 import { guestMissing, publicGuests, runGuest } from '../support/public-guests.mjs';
+import { controls, harmless, onTerminal } from '../support/terminal.mjs';
 import { generations } from '../support/wasmedge.mjs';
-import { Guest, hashGuest, hostileGuest, watFile, wordsOf } from './guest.mjs';
+import { Guest, hashGuest, hostileGuest, shouting, watFile, wordsOf } from './guest.mjs';
 
 const folder = resolve(root, process.env.BITNET_WASMEDGE_PLUGINS ?? 'build/native/wasmedge');
 const plugin = { 0.14: join(folder, 'libwasmedgePluginBitNetNN-api4.so'), 0.17: join(folder, 'libwasmedgePluginBitNetNN-api5.so') };
@@ -93,6 +94,27 @@ for (const runtime of generations) {
       assert.equal(streamed, text);
     });
 
+    check('no control character of a model reaches a terminal', () => {
+      const guest = shouting();
+      const file = wasmFile(guest.file('wasmedge-shouting'));
+      const piped = ends(0, [...preload, file]).stdout.toString();
+      assert.match(piped, controls);
+      assert.equal(onTerminal([program, ...preload, file], { ...process.env, ...environment }), harmless(piped));
+      // And what a guest calls a model, on the standard error.
+      const named = new Guest();
+      named.call('load_by_name', ...named.text('\u001b[31m'), named.cell());
+      assert.match(ends(0, [...preload, wasmFile(named.file('wasmedge-named'))]).stderr, /'\?\[31m'/);
+    });
+
+    check('memory for one guest, by option and by variable', () => {
+      const guest = new Guest().ready('{"temp":0,"n-predict":2}');
+      guest.call('set_input', 0, 0, guest.tensor('Once')).call('compute', 0);
+      const file = wasmFile(guest.errnos().file('wasmedge-budget'));
+      const last = (args, env) => wordsOf(ends(0, [...preload, ...args, file], { env }).stdout)[3];
+      assert.deepEqual([last(['--nn-max-kv', '1G']), last(['--nn-max-kv', '10K']), last([], { BITNET_NN_MAX_KV: '10K' })], [0, 7, 7]);
+      assert.equal(last(['--nn-max-kv', '8G'], { BITNET_NN_MAX_KV: '10K' }), 0);
+    });
+
     check('models by option and by variable, several in one', () => {
       const loads = (...args) => {
         const guest = new Guest();
@@ -115,6 +137,7 @@ for (const runtime of generations) {
         [['--nn-compat', 'loud'], /nn-compat 'loud': .*probe, clamp, llamaedge/],
         [['--nn-threads', 'two'], /nn-threads 'two': not a number/],
         [['--nn-threads', '99999999999999999999'], /not a number/],
+        [['--nn-max-kv', '8T'], /nn-max-kv '8T': not a number of bytes.*8G/],
       ]) {
         const { stdout, stderr } = ends(0, [...args, guest]);
         assert.match(stderr, pattern, args.join(' '));

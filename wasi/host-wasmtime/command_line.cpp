@@ -46,22 +46,6 @@ std::optional<std::uint64_t> parse_number(string_view text) {
   return value;
 }
 
-/// "1500000", "512M", "8G": powers of 1024.
-std::optional<std::uint64_t> parse_size(string_view text) {
-  unsigned shift = 0;
-  for (const auto& [unit, bits] : {std::pair('K', 10U), std::pair('M', 20U), std::pair('G', 30U)}) {
-    if (text.ends_with(unit)) {
-      shift = bits;
-      text.remove_suffix(1);
-      break;
-    }
-  }
-  const auto number = parse_number(text);
-  if (!number || *number > UINT64_MAX >> shift)
-    return std::nullopt;
-  return *number << shift;
-}
-
 /// "2", "2s", "100ms", "5m", "1h": longer than nothing, and at most a year.
 std::optional<std::chrono::microseconds> parse_duration(string_view text) {
   constexpr std::uint64_t kMost = std::uint64_t{365} * 24 * 3600 * 1000000;
@@ -255,9 +239,10 @@ std::optional<int> CommandLine::parse(std::span<const string_view> arguments) {
                    output_rule = *rule;
                    return {};
                  });
-  options.custom("--nn-max-kv", "SIZE", "memory for one guest's contexts, as 512M or 8G (8G)",
+  options.custom("--nn-max-kv", "SIZE",
+                 "memory for one guest's contexts and own models, as 512M or 8G (8G)",
                  [this](string_view text) -> string {
-                   const auto size = parse_size(text);
+                   const auto size = cli::parse_size(text);
                    if (!size)
                      return "wants a number of bytes, or one with K, M or G";
                    max_session_bytes = *size;

@@ -1,7 +1,9 @@
 // The plugin that gives a stock `wasmedge` this host in place of its own wasi_nn: WasmEdge's plugin C API, one source for
 // the API versions 4 and 5. Everything it calls of WasmEdge is plain C that the program which loads it brings along.
+#include "args.h"
 #include "nn/host.h"
 #include "platform/threads.h"
+#include "printable.h"
 
 #include <wasmedge/wasmedge.h>
 
@@ -10,6 +12,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <string>
+
+#include <unistd.h>
 
 namespace bitnet::nn {
 namespace {
@@ -20,6 +25,7 @@ const WasmEdge_String kNotGiven{0, nullptr};
 WasmEdge_String preload_option = kNotGiven;
 WasmEdge_String compat_option = kNotGiven;
 WasmEdge_String threads_option = kNotGiven;
+WasmEdge_String bytes_option = kNotGiven;
 
 WasmEdge_ProgramOption options[] = {
     {"nn-preload",
@@ -34,6 +40,10 @@ WasmEdge_ProgramOption options[] = {
      WasmEdge_ProgramOptionType_String, &compat_option, &kNotGiven},
     {"nn-threads", "Threads for all models together; 0: one per processor.",
      WasmEdge_ProgramOptionType_String, &threads_option, &kNotGiven},
+    {"nn-max-kv",
+     "Memory for the contexts and own models of one guest, in bytes or as 512M or 8G; 8G when not "
+     "given.",
+     WasmEdge_ProgramOptionType_String, &bytes_option, &kNotGiven},
 };
 
 std::string_view value_of(const WasmEdge_String& option, const char* variable) noexcept {
@@ -45,18 +55,20 @@ std::string_view value_of(const WasmEdge_String& option, const char* variable) n
 
 // --- what the host tells ---
 
+/// A terminal would act on control characters, whoever made the model say them.
 bool print(void* /*context*/, std::string_view text) noexcept {
-  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
+  static const bool terminal = isatty(STDOUT_FILENO) != 0;
+  const std::string shown = terminal ? cli::printable(text, "\n\t") : std::string(text);
+  return std::fwrite(shown.data(), 1, shown.size(), stdout) == shown.size() &&
          std::fflush(stdout) == 0;
 }
 
 void log(void* /*context*/, std::string_view line) noexcept {
-  std::fprintf(stderr, "wasi_nn: %.*s\n", static_cast<int>(line.size()), line.data());
+  std::fprintf(stderr, "wasi_nn: %s\n", cli::printable(line).c_str());
 }
 
-void complain(const char* option, std::string_view value, std::string_view why) noexcept {
-  std::fprintf(stderr, "wasi_nn: %s '%.*s': %.*s\n", option, static_cast<int>(value.size()),
-               value.data(), static_cast<int>(why.size()), why.data());
+void complain(const char* option, std::string_view value, const char* why) noexcept {
+  log(nullptr, std::string(option) + " '" + std::string(value) + "': " + why);
 }
 
 OutputRule chosen_rule() noexcept {
@@ -81,6 +93,17 @@ unsigned thread_count() noexcept {
     count = count * 10 + static_cast<unsigned>(digit - '0');
   }
   return std::min(count, kMost);
+}
+
+std::uint64_t session_bytes() noexcept {
+  const std::uint64_t usual = HostOptions().max_session_bytes;
+  const std::string_view size = value_of(bytes_option, "BITNET_NN_MAX_KV");
+  if (size.empty())
+    return usual;
+  const auto bytes = cli::parse_size(size);
+  if (!bytes)
+    complain("nn-max-kv", size, "not a number of bytes, or one with K, M or G; 8G is used");
+  return bytes.value_or(usual);
 }
 
 void preload(Models& models, std::string_view specs) noexcept {
@@ -149,11 +172,7 @@ struct Instance {
   Binding bindings[kMostFunctions];
 };
 
-void destroy(void* data) noexcept {
-  auto* const instance = static_cast<Instance*>(data);
-  instance->host.cancel();
-  delete instance;
-}
+void destroy(void* data) noexcept { delete static_cast<Instance*>(data); }
 
 WasmEdge_Result call(void* data, const WasmEdge_CallingFrameContext* frame,
                      const WasmEdge_Value* parameters, WasmEdge_Value* results) noexcept {
@@ -197,6 +216,7 @@ WasmEdge_ModuleInstanceContext* create(const WasmEdge_ModuleDescriptor* /*descri
     return nullptr;
   HostOptions host_options;
   host_options.output_rule = chosen_rule();
+  host_options.max_session_bytes = session_bytes();
   host_options.hooks = {nullptr, print, log};
   auto* const instance = new (std::nothrow) Instance{Host(*all, host_options), {}};
   if (instance == nullptr)
