@@ -3,14 +3,6 @@
 #include "bindings.h"
 #include "nn_objects.h"
 
-#include <emscripten/em_js.h>
-
-// Ends the pool's workers for good: this module lives in a thread that goes on without it. Without threads, nothing.
-EM_JS(void, bitnet_end_threads, (), {
-  if (typeof PThread == "object")
-    PThread.terminateAllThreads();
-})
-
 EMSCRIPTEN_BINDINGS(bitnet_nn) {
   using namespace emscripten;
   using namespace bitnet;
@@ -25,9 +17,8 @@ EMSCRIPTEN_BINDINGS(bitnet_nn) {
       .function("add", &Models::add)
       .function("addMissing", &Models::add_missing);
   class_<Guest>("Guest")
-      .constructor<const Models&, nn::OutputRule, const val&>()
+      .constructor<const Models&, nn::OutputRule, double, const val&>()
       .function("call", &Guest::call)
       .function("cancel", &Guest::cancel);
   function("functions", &functions);
-  function("endThreads", &bitnet_end_threads);
 }

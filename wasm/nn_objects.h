@@ -61,8 +61,9 @@ private:
 
 class Guest {
 public:
-  Guest(const Models& models, nn::OutputRule rule, const val& outside)
-      : models_(models.get()), outside_(outside), host_(*models_, options(rule)) {}
+  /// `most_bytes`: what its contexts and models may take together; a whole number, not negative.
+  Guest(const Models& models, nn::OutputRule rule, double most_bytes, const val& outside)
+      : models_(models.get()), outside_(outside), host_(*models_, options(rule, most_bytes)) {}
 
   /// Row `row` of the table; arguments that the function does not have are not looked at.
   std::uint32_t call(std::uint32_t row, std::uint32_t a, std::uint32_t b, std::uint32_t c,
@@ -77,9 +78,10 @@ public:
   void cancel() { host_.cancel(); }
 
 private:
-  nn::HostOptions options(nn::OutputRule rule) {
+  nn::HostOptions options(nn::OutputRule rule, double most_bytes) {
     nn::HostOptions made;
     made.output_rule = rule;
+    made.max_session_bytes = static_cast<std::uint64_t>(most_bytes);
     made.hooks.context = this;
     made.hooks.print = [](void* self, std::string_view text) noexcept {
       return static_cast<Guest*>(self)->outside_.call<bool>("print", bytes_of(text));

@@ -2,7 +2,7 @@
 import { BitNetError, asBitNetError } from "./errors.js";
 import { features, type Features, type Flavour } from "./features.js";
 import { Model } from "./model.js";
-import { readLoadOptions, readSource } from "./options.js";
+import { defaultStartTimeout, readLoadOptions, readSource } from "./options.js";
 import type { LoadOptions, ModelSource, SelfTestResult } from "./types.js";
 import { Client } from "./worker/client.js";
 
@@ -31,7 +31,7 @@ function candidates(found: Features, { flavour, threads }: LoadOptions): Flavour
 /** Start workers until one has a module that computes right. */
 async function run(options: LoadOptions, onClient: (client: Client) => void): Promise<Running> {
   const found = features();
-  const { startTimeout = 30_000 } = options;
+  const { startTimeout = defaultStartTimeout } = options;
   const hints = found.hint === "" ? [] : [found.hint];
   let list = candidates(found, options);
   let retries = 2;

@@ -25,6 +25,9 @@ const signal: Check = (value) => value instanceof AbortSignal;
 export const callback: Check = (value) => typeof value === "function";
 export const positive: Check = (value) => count(value) && value !== 0;
 
+/** Milliseconds; types.ts tells users. */
+export const defaultStartTimeout = 30_000;
+
 const loadChecks: Record<keyof LoadOptions, Check> = {
   onProgress: callback,
   signal,

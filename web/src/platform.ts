@@ -6,6 +6,7 @@ type Builtins = {
   "node:fs/promises": typeof import("node:fs/promises");
   "node:url": typeof import("node:url");
   "node:path": typeof import("node:path");
+  "node:tty": typeof import("node:tty");
   "node:worker_threads": typeof import("node:worker_threads");
 };
 

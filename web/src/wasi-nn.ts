@@ -2,10 +2,18 @@
 // called synchronously. Creating is asynchronous; then everything is synchronous, as guests expect, and stays here.
 import { asBitNetError, BitNetError } from "./errors.js";
 import { allFlavours, features, type Flavour } from "./features.js";
-import type { Loader, MainModule, Models, OutputRule } from "./generated/nn-module.js";
-import { Guest, type Host, type WasiNNImports } from "./nn/guest.js";
+import type { Loader, Models, OutputRule } from "./generated/nn-module.js";
+import { Guest, type Host, type MainModule, type WasiNNImports } from "./nn/guest.js";
 import { writeSync } from "./nn/stdio.js";
-import { callback, oneOf, positive, readOptions, readSource, type Check } from "./options.js";
+import {
+  callback,
+  defaultStartTimeout,
+  oneOf,
+  positive,
+  readOptions,
+  readSource,
+  type Check,
+} from "./options.js";
 import type { ModelSource } from "./types.js";
 import { beginLoad, check } from "./worker/engine.js";
 import { makeModule, type Imports } from "./worker/flavour.js";
@@ -27,12 +35,16 @@ export interface WasiNNOptions {
   print?: (text: string) => unknown;
   /** Takes lines that say why a call failed, and what "enable-log" asks for. Default: standard error. */
   log?: (line: string) => void;
-  /** What get_output does when the guest's buffer is too small; wasi/README.md. Default: "probe". */
+  /** What get_output does when the guest's buffer is too small; wasi/nn/README.md. Default: "probe". */
   outputRule?: OutputRule;
+  /** What the contexts of one guest and the models that it brings may take together. Default: 2 GiB, of 4 there are. */
+  maxBytes?: number;
   /** Default: all cores, where the engine has threads and this thread may wait for them. */
   threads?: number;
   /** Build to use; default: the fastest this engine runs correctly. */
   flavour?: Flavour;
+  /** Milliseconds that threads may take to start before they count as failed. Default: 30000. */
+  startTimeout?: number;
 }
 
 const checks: Record<keyof WasiNNOptions, Check> = {
@@ -41,8 +53,10 @@ const checks: Record<keyof WasiNNOptions, Check> = {
   print: callback,
   log: callback,
   outputRule: oneOf("probe", "clamp", "llamaedge"),
+  maxBytes: (value) => Number.isSafeInteger(value) && (value as number) > 0,
   threads: positive,
   flavour: oneOf(...allFlavours),
+  startTimeout: positive,
 };
 
 const modules: Imports = {
@@ -70,7 +84,11 @@ interface Running {
   isa: string;
 }
 
-async function start({ flavour, threads }: WasiNNOptions): Promise<Running> {
+async function start({
+  flavour,
+  threads,
+  startTimeout = defaultStartTimeout,
+}: WasiNNOptions): Promise<Running> {
   const found = features();
   const wanted = threads ?? found.hardwareThreads;
   const several = mayWait && wanted > 1;
@@ -79,8 +97,10 @@ async function start({ flavour, threads }: WasiNNOptions): Promise<Running> {
     flavour === undefined ? several || one.endsWith("-st") : one === flavour,
   );
   for (const one of list) {
+    if (error.code === "WorkerFailed" && one.endsWith("-mt")) continue; // it is the threads' fault
     try {
-      return { flavour: one, ...(await makeModule<MainModule>(modules, one, wanted)) };
+      const made = await makeModule<MainModule>(modules, one, wanted, startTimeout);
+      return { flavour: one, ...made };
     } catch (thrown) {
       error = asBitNetError(thrown, "NotSupported");
     } finally {
@@ -127,10 +147,11 @@ export class WasiNN {
   constructor({ module, flavour, threads }: Running, models: Models, options: WasiNNOptions) {
     this.flavour = flavour;
     this.threads = threads;
-    const { print, log, outputRule = "probe" } = options;
+    const { print, log, outputRule = "probe", maxBytes = 2 ** 31 } = options;
     this.#host = {
       core: { module, models },
       rule: outputRule,
+      maxBytes,
       broken: false,
       print(bytes) {
         if (print === undefined) return writeSync(1, bytes);

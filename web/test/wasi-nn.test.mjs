@@ -1,12 +1,14 @@
 // bitnet-edge/wasi-nn: a guest of our own that calls the functions as it likes, the SDK's guests and the public ones.
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import workers from "node:worker_threads";
 import { guestMissing, publicGuests, runGuest } from "../../tests/support/public-guests.mjs";
+import { harmless, onTerminal } from "../../tests/support/terminal.mjs";
 import { createWasiNN } from "../dist/wasi-nn.js";
 import {
   BitNet,
@@ -270,6 +272,10 @@ test("what cannot be loaded is refused at once", async () => {
     { missing: "x" },
     { threads: 0 },
     { flavour: "x" },
+    { maxBytes: 0 },
+    { maxBytes: 1.5 },
+    { maxBytes: NaN },
+    { startTimeout: 0 },
   ])
     await refuses(create(bad), "InvalidOption");
   for (const name of ["", "a:b", "x".repeat(100_000)])
@@ -293,6 +299,49 @@ test("a guest can bring a model as bytes", () =>
     assert.ok(golden.greedy_text.startsWith(program.stream(program.number(4), 5).join("")));
     assert.equal(program.call.load(builders, 1, 0, 0, 0), errno.invalidEncoding);
   }));
+
+test("threads that never start: an error, or one thread instead; nothing is left behind", async () => {
+  const { Worker } = workers;
+  let alive = 0;
+  workers.Worker = class extends EventEmitter {
+    constructor() {
+      super();
+      ++alive;
+    }
+    postMessage() {}
+    unref() {}
+    terminate() {
+      --alive;
+    }
+  };
+  try {
+    const options = { ...quiet, threads: 3, startTimeout: 200 };
+    for (const flavour of available.filter((name) => name.endsWith("-mt"))) {
+      const start = createWasiNN({ ...options, flavour });
+      await refuses(start, "WorkerFailed", /-mt did not start within 200 ms/);
+    }
+    const nn = await createWasiNN(options);
+    assert.match(nn.flavour, /-st$/);
+    assert.equal(nn.threads, 1);
+    nn.dispose();
+    assert.equal(alive, 0);
+  } finally {
+    workers.Worker = Worker;
+  }
+});
+
+test("memory for one guest's contexts has a limit", async () => {
+  for (const [maxBytes, code] of [
+    [10_000, errno.tooLarge],
+    [2 ** 40, errno.success],
+    [undefined, errno.success],
+  ])
+    await withProgram({ maxBytes }, (_, program) => {
+      const context = program.context({ temp: 0, "n-predict": 2 });
+      program.input(context, story);
+      assert.equal(program.call.compute(context), code);
+    });
+});
 
 // --- hostile guests, careless embedders ---
 
@@ -516,6 +565,16 @@ test("a process ends by itself, disposed of or not, from a file or from a string
       );
       assert.deepEqual([status, stdout], [0, "12\n"], stderr);
     }
+});
+
+test("standard output and error: a terminal gets no control characters", () => {
+  const text = "a\u001b[31m \u0000\u0007\u007f\u0085\r\u00e9\ufeff\t\n";
+  const code = `import { writeSync } from ${JSON.stringify(new URL("../dist/nn/stdio.js", import.meta.url).href)};
+    for (const descriptor of [1, 2]) writeSync(descriptor, new TextEncoder().encode(${JSON.stringify(text)}));`;
+  const command = [process.execPath, "--input-type=module", "-e", code];
+  assert.equal(onTerminal(command, process.env), harmless(text + text));
+  const { stdout, stderr } = spawnSync(command[0], command.slice(1), { encoding: "utf8" });
+  assert.deepEqual([stdout, stderr], [text, text]);
 });
 
 test("standard output: a slow reader gets all of it, a reader that leaves is noticed", async () => {

@@ -62,9 +62,8 @@ interface EmbindModule {
     new(): Models;
   };
   Guest: {
-    new(_0: Models, _1: OutputRule, _2: any): Guest;
+    new(_0: Models, _1: OutputRule, _2: number, _3: any): Guest;
   };
-  endThreads(): void;
   startThreads(_0: number): number;
   memoryBytes(): number;
   availableIsas(): string;

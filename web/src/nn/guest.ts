@@ -9,11 +9,15 @@ const invalidArgument = 1;
 const missingMemory = 3;
 const runtimeError = 5;
 
+/** What is bound, and wasm/end_threads.js. */
+export type MainModule = nn.MainModule & { endThreads(): void };
+
 /** What all guests of one host share. */
 export interface Host {
   /** Not there any more when all has been disposed of, so that its memory can be collected whoever holds a guest. */
-  core: { readonly module: nn.MainModule; readonly models: nn.Models } | undefined;
+  core: { readonly module: MainModule; readonly models: nn.Models } | undefined;
   readonly rule: nn.OutputRule;
+  readonly maxBytes: number;
   /** Text of a guest that streams; false: nobody reads. Neither throws, and the views are good for the call only. */
   print(text: Uint8Array): boolean;
   log(line: Uint8Array): void;
@@ -42,7 +46,7 @@ export class Guest {
     this.#host = host;
     this.#released = released;
     // wasm/nn_objects.h says what each of these is for.
-    this.#guest = new module.Guest(models, host.rule, {
+    this.#guest = new module.Guest(models, host.rule, host.maxBytes, {
       size: () => {
         let size = 0;
         this.#copy(() => (size = this.#memory!.buffer.byteLength));

@@ -2,13 +2,20 @@
 // returns.
 import { builtin } from "../platform.js";
 
+/** A terminal would act on control characters, whoever made a model say them. */
+function harmless(bytes: Uint8Array): Uint8Array {
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.slice()); // slice: it refuses shared memory
+  return new TextEncoder().encode(text.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, "?"));
+}
+
 /** All of it, to a file descriptor; false when nobody reads. Where there are no files (browsers), to the console. */
-export function writeSync(descriptor: 1 | 2, bytes: Uint8Array): boolean {
+export function writeSync(descriptor: 1 | 2, text: Uint8Array): boolean {
   const fs = builtin("node:fs");
   if (fs === undefined) {
-    console[descriptor === 1 ? "log" : "error"](new TextDecoder().decode(bytes));
+    console[descriptor === 1 ? "log" : "error"](new TextDecoder().decode(text.slice()));
     return true;
   }
+  const bytes = builtin("node:tty")?.isatty(descriptor) ? harmless(text) : text;
   for (let at = 0; at < bytes.length;) {
     try {
       at += fs.writeSync(descriptor, bytes, at);

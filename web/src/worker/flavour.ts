@@ -3,7 +3,13 @@ import { BitNetError } from "../errors.js";
 import { relaxedDot, type Flavour } from "../features.js";
 import type { MainModule } from "../generated/module.js";
 
-type Factory<M> = (options: { poolSize?: number; wasmMemory?: WebAssembly.Memory }) => Promise<M>;
+interface ModuleOptions {
+  poolSize?: number;
+  wasmMemory?: WebAssembly.Memory;
+  /** The module's own, which it puts there at once where it has one (wasm/end_threads.js). */
+  endThreads?(): void;
+}
+type Factory<M> = (options: ModuleOptions) => Promise<M>;
 
 /** How each flavour is imported. Each import is a literal, so that bundlers see the four files. */
 export type Imports = Record<Flavour, () => Promise<{ default: unknown }>>;
@@ -36,20 +42,46 @@ function sharedMemory(): WebAssembly.Memory {
   }
 }
 
-/** The module, its threads, and the best of its kernels that give the right answers on this engine. */
+/** The promise, or WorkerFailed when it takes longer than `timeout` milliseconds. */
+async function within<T>(timeout: number, flavour: Flavour, promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const message = `${flavour} did not start within ${timeout} ms`;
+    timer = setTimeout(() => reject(new BitNetError("WorkerFailed", message)), timeout);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * The module, its threads, and the best of its kernels that give the right answers on this engine. Without `startTimeout`
+ * it waits for threads that never start: whoever is outside ends the worker then.
+ */
 export async function makeModule<M extends Common>(
   modules: Imports,
   flavour: Flavour,
   threads: number,
+  startTimeout?: number,
 ): Promise<{ module: M; threads: number; isa: string }> {
   const several = flavour.endsWith("-mt");
   if (flavour.startsWith("relaxed") && relaxedDot() === "wrong") {
     throw new BitNetError("SelfTestFailed", "relaxed dot product");
   }
   const factory = (await modules[flavour]()).default as Factory<M>;
-  const module = await factory(
-    several ? { poolSize: Math.min(threads, mostThreads) - 1, wasmMemory: sharedMemory() } : {},
-  );
+  const options: ModuleOptions = several
+    ? { poolSize: Math.min(threads, mostThreads) - 1, wasmMemory: sharedMemory() }
+    : {};
+  const starting = factory(options);
+  let module: M;
+  try {
+    module = await (startTimeout === undefined ? starting : within(startTimeout, flavour, starting));
+  } catch (error) {
+    options.endThreads?.();
+    throw error;
+  }
   const running = several ? module.startThreads(threads) : 1;
   const failures: string[] = [];
   for (const isa of module
