@@ -30,8 +30,10 @@ export default async function* report(events) {
         if (!wholeFile) record(results, 'passed', name);
       } else if (error?.failureType !== 'subtestsFailed') {
         const cause = error?.cause ?? error;
-        record(results, 'failed', name, cause?.message ?? cause);
-        const detail = describe(name, cause?.stack ?? cause?.message ?? cause);
+        // A file whose process died tells no more than how it ended.
+        const end = error?.exitCode !== undefined || error?.signal ? `, exit status ${error.exitCode}, signal ${error.signal}` : '';
+        record(results, 'failed', name, `${cause?.message ?? cause}${end}`);
+        const detail = describe(name, `${cause?.stack ?? cause?.message ?? cause}${end}`);
         appendFileSync(log, `${detail}\n`);
         yield `${detail}\n`;
       }

@@ -7,7 +7,8 @@
 #include <immintrin.h>
 
 namespace bitnet {
-namespace {
+// Shared code would be compiled with one set's flags and run by another's.
+namespace { // NOLINT(misc-anonymous-namespace-in-header)
 
 struct X86Lanes {
   using F8 = __m256;
