@@ -7,6 +7,7 @@ type Builtins = {
   "node:url": typeof import("node:url");
   "node:path": typeof import("node:path");
   "node:tty": typeof import("node:tty");
+  "node:v8": typeof import("node:v8");
   "node:worker_threads": typeof import("node:worker_threads");
 };
 

@@ -2,6 +2,7 @@
 import { BitNetError } from "../errors.js";
 import { relaxedDot, type Flavour } from "../features.js";
 import type { MainModule } from "../generated/module.js";
+import { builtin } from "../platform.js";
 
 interface ModuleOptions {
   poolSize?: number;
@@ -29,6 +30,17 @@ const maximumPages = 65536;
 
 /** core/platform/threads_std.cpp: kMostThreads. More would be started and never used. */
 const mostThreads = 256;
+
+/**
+ * After so many calls of an import V8 compiles a wrapper for it. In Node 24 it may free the old one while another thread
+ * of the process is inside, and the process dies of it (about one in a thousand modules with threads); the wrapper that all
+ * share from the start is as good for the few calls we make.
+ */
+function keepFirstWrappers(): void {
+  try {
+    builtin("node:v8")?.setFlagsFromString("--wasm-wrapper-tiering-budget=1000000000");
+  } catch {} // not V8, or one without the flag
+}
 
 /** Shared memory reserves its maximum of address space; systems that refuse 4 GiB may grant less. */
 function sharedMemory(): WebAssembly.Memory {
@@ -74,6 +86,7 @@ export async function makeModule<M extends Common>(
   const options: ModuleOptions = several
     ? { poolSize: Math.min(threads, mostThreads) - 1, wasmMemory: sharedMemory() }
     : {};
+  if (several) keepFirstWrappers();
   const starting = factory(options);
   let module: M;
   try {
