@@ -33,7 +33,8 @@ const mostThreads = 256;
 
 /**
  * After so many calls of an import V8 compiles a wrapper for it. In Node 24 it may free the old one while another thread
- * of the process is inside, and the process dies of it (about one in a thousand modules with threads); the wrapper that all
+ * of the process is inside, and the process dies of it (on a busy machine one module with
+ * threads in some hundred); the wrapper that all
  * share from the start is as good for the few calls we make.
  */
 function keepFirstWrappers(): void {
