@@ -52,8 +52,7 @@ __attribute__((target("avx2"))) inline void dot_avx2() {
   for (std::size_t i = 0; i < kSteps; ++i) {
 #pragma GCC unroll 8
     for (auto& one : acc) {
-      __m256i product = _mm256_maddubs_epi16(a, a);
-      __asm__("" : "+x"(product));
+      __m256i product = _mm256_maddubs_epi16(a, one);
       one = _mm256_add_epi16(one, product);
     }
   }

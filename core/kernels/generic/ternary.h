@@ -1,8 +1,8 @@
 // Ternary matrix products over a policy V: y = (sum x * code - sum x) * scale. One body serves decode (one column,
-// every row of a tile at once) and prefill (four columns share each unpacked weight).
+// every row of a tile at once) and prefill (kGemmColumns columns share each unpacked weight).
 //
-// V gives: kTileRows, kStripBytes, kGemmRows, kPartStrips; types U8, I8, Part, Acc; load_codes, plane<p>, load_i8,
-// part_zero, acc_zero, mac, widen, sum. A Part may be narrower than int32: it is widened every kPartStrips strips,
+// V gives: kTileRows, kStripBytes, kGemmRows, kGemmColumns, kPartStrips; types U8, I8, Part, Acc; load_codes, plane<p>, load_i8,
+// part_zero, acc_zero, mac, widen, and sum4 (the lanes of four Acc added up, each to its place). A Part may be narrower than int32: it is widened every kPartStrips strips,
 // before it can overflow.
 #pragma once
 
@@ -10,14 +10,14 @@
 
 namespace bitnet::generic {
 
-/// sums[r][n] = sum over the strips [begin, end) of x[n] * codes, for Rows rows from `row` of one tile.
+/// sums[n][r] = sum over the strips [begin, end) of x[n] * codes, for Rows rows from `row` of one tile.
 ///
 /// The small loops are unrolled by order: the sums must live in registers, which compilers for WebAssembly do not give
 /// to an array that a loop indexes. One column walks row by row (four planes of one load); several columns walk plane by
 /// plane (one unpacked plane serves all of them).
 template <class V, std::size_t Rows, std::size_t Columns>
 inline void strip_sums(const std::uint8_t* tile, std::size_t row, const std::int8_t* const* x,
-                       std::size_t begin, std::size_t end, std::int32_t (*sums)[Columns]) {
+                       std::size_t begin, std::size_t end, std::int32_t (*sums)[Rows]) {
   constexpr std::size_t kBytes = V::kStripBytes;
   typename V::Acc acc[Rows * Columns];
 #pragma GCC unroll 64
@@ -59,7 +59,7 @@ inline void strip_sums(const std::uint8_t* tile, std::size_t row, const std::int
             const typename V::I8 a = V::load_i8(x[n] + column + P * kBytes);
 #pragma GCC unroll 64
             for (std::size_t r = 0; r < Rows; ++r)
-              part[r * Columns + n] = V::mac(part[r * Columns + n], a, codes[r]);
+              part[n * Rows + r] = V::mac(part[n * Rows + r], a, codes[r]);
           }
         };
         plane.template operator()<0>();
@@ -72,11 +72,10 @@ inline void strip_sums(const std::uint8_t* tile, std::size_t row, const std::int
     for (std::size_t i = 0; i < Rows * Columns; ++i)
       acc[i] = V::widen(acc[i], part[i]);
   }
+  static_assert(Rows * Columns % 4 == 0);
 #pragma GCC unroll 64
-  for (std::size_t r = 0; r < Rows; ++r)
-#pragma GCC unroll 64
-    for (std::size_t n = 0; n < Columns; ++n)
-      sums[r][n] = V::sum(acc[r * Columns + n]);
+  for (std::size_t i = 0; i < Rows * Columns; i += 4)
+    V::sum4(acc + i, &sums[0][0] + i);
 }
 
 /// One tile against Columns columns from `column`.
@@ -92,32 +91,32 @@ inline void ternary_tile(const TernaryMatrix& matrix, const Int8Batch& x, std::s
 
   for (std::size_t r0 = 0; r0 < V::kTileRows; r0 += Rows) {
     const std::size_t row = tile * V::kTileRows + r0;
-    std::int32_t sums[Rows][Columns];
+    std::int32_t sums[Columns][Rows];
     if (matrix.group_scales == nullptr) {
       std::int32_t total[Columns] = {};
       for (std::size_t n = 0; n < Columns; ++n)
         for (std::size_t g = 0; g < groups; ++g)
           total[n] += x.group_sums[(column + n) * groups + g];
       strip_sums<V, Rows, Columns>(codes, r0, values, 0, groups * kGroupStrips, sums);
-      for (std::size_t r = 0; r < Rows; ++r)
-        for (std::size_t n = 0; n < Columns; ++n)
-          out[(column + n) * out_stride + row + r] = static_cast<float>(sums[r][n] - total[n]) *
+      for (std::size_t n = 0; n < Columns; ++n)
+        for (std::size_t r = 0; r < Rows; ++r)
+          out[(column + n) * out_stride + row + r] = static_cast<float>(sums[n][r] - total[n]) *
                                                      matrix.row_scales[row + r] *
                                                      x.scales[column + n];
       continue;
     }
-    float y[Rows][Columns] = {};
+    float y[Columns][Rows] = {};
     for (std::size_t g = 0; g < groups; ++g) {
       strip_sums<V, Rows, Columns>(codes, r0, values, g * kGroupStrips, (g + 1) * kGroupStrips,
                                    sums);
-      for (std::size_t r = 0; r < Rows; ++r)
-        for (std::size_t n = 0; n < Columns; ++n)
-          y[r][n] += static_cast<float>(sums[r][n] - x.group_sums[(column + n) * groups + g]) *
+      for (std::size_t n = 0; n < Columns; ++n)
+        for (std::size_t r = 0; r < Rows; ++r)
+          y[n][r] += static_cast<float>(sums[n][r] - x.group_sums[(column + n) * groups + g]) *
                      matrix.group_scales[(row + r) * groups + g];
     }
-    for (std::size_t r = 0; r < Rows; ++r)
-      for (std::size_t n = 0; n < Columns; ++n)
-        out[(column + n) * out_stride + row + r] = y[r][n] * x.scales[column + n];
+    for (std::size_t n = 0; n < Columns; ++n)
+      for (std::size_t r = 0; r < Rows; ++r)
+        out[(column + n) * out_stride + row + r] = y[n][r] * x.scales[column + n];
   }
 }
 
@@ -126,8 +125,8 @@ void ternary(const TernaryMatrix& matrix, const Int8Batch& x, std::size_t first_
              std::size_t tiles, float* out, std::size_t out_stride) {
   for (std::size_t tile = first_tile; tile < first_tile + tiles; ++tile) {
     std::size_t column = 0;
-    for (; column + 4 <= x.count; column += 4)
-      ternary_tile<V, V::kGemmRows, 4>(matrix, x, tile, column, out, out_stride);
+    for (; column + V::kGemmColumns <= x.count; column += V::kGemmColumns)
+      ternary_tile<V, V::kGemmRows, V::kGemmColumns>(matrix, x, tile, column, out, out_stride);
     for (; column < x.count; ++column)
       ternary_tile<V, V::kTileRows, 1>(matrix, x, tile, column, out, out_stride);
   }

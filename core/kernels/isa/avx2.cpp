@@ -6,7 +6,8 @@ namespace bitnet {
 namespace {
 
 struct Avx2 : X86Lanes {
-  static constexpr std::size_t kTileRows = 8, kGemmRows = 2, kStripBytes = 32, kPartStrips = 8;
+  static constexpr std::size_t kTileRows = 8, kGemmRows = 2, kGemmColumns = 4, kStripBytes = 32,
+                               kPartStrips = 8;
 
   using U8 = __m256i;
   using I8 = __m256i;
@@ -29,11 +30,12 @@ struct Avx2 : X86Lanes {
   static Acc widen(Acc acc, Part part) {
     return _mm256_add_epi32(acc, _mm256_madd_epi16(part, _mm256_set1_epi16(1)));
   }
-  static std::int32_t sum(Acc acc) {
-    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(acc), _mm256_extracti128_si256(acc, 1));
-    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
-    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
-    return _mm_cvtsi128_si32(s);
+  static void sum4(const Acc* acc, std::int32_t* sums) {
+    const __m256i lanes =
+        _mm256_hadd_epi32(_mm256_hadd_epi32(acc[0], acc[1]), _mm256_hadd_epi32(acc[2], acc[3]));
+    _mm_storeu_si128(
+        reinterpret_cast<__m128i*>(sums),
+        _mm_add_epi32(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256(lanes, 1)));
   }
 };
 

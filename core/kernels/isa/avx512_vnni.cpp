@@ -6,7 +6,7 @@ namespace bitnet {
 namespace {
 
 struct Avx512Vnni : X86Lanes {
-  static constexpr std::size_t kTileRows = 8, kGemmRows = 4, kStripBytes = 64,
+  static constexpr std::size_t kTileRows = 8, kGemmRows = 4, kGemmColumns = 4, kStripBytes = 64,
                                kPartStrips = 1 << 20;
 
   using U8 = __m512i;
@@ -28,7 +28,20 @@ struct Avx512Vnni : X86Lanes {
   static L8 dot4_i8(B32 a, B32 b) {
     return _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_abs_epi8(b), _mm256_sign_epi8(a, b));
   }
-  static std::int32_t sum(Acc acc) { return _mm512_reduce_add_epi32(acc); }
+  static void sum4(const Acc* acc, std::int32_t* sums) {
+    const auto pairs = [](Acc a, Acc b) {
+      return _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+    };
+    const Acc low = pairs(acc[0], acc[1]);
+    const Acc high = pairs(acc[2], acc[3]);
+    const Acc lanes =
+        _mm512_add_epi32(_mm512_unpacklo_epi64(low, high), _mm512_unpackhi_epi64(low, high));
+    const __m256i half =
+        _mm256_add_epi32(_mm512_castsi512_si256(lanes), _mm512_extracti64x4_epi64(lanes, 1));
+    _mm_storeu_si128(
+        reinterpret_cast<__m128i*>(sums),
+        _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)));
+  }
 };
 
 } // namespace

@@ -9,7 +9,7 @@ namespace bitnet {
 namespace {
 
 struct Scalar {
-  static constexpr std::size_t kTileRows = 4, kGemmRows = 4, kStripBytes = 16,
+  static constexpr std::size_t kTileRows = 4, kGemmRows = 4, kGemmColumns = 4, kStripBytes = 16,
                                kPartStrips = std::size_t{1} << 30;
 
   struct U8 {
@@ -43,7 +43,7 @@ struct Scalar {
     return part;
   }
   static Acc widen(Acc acc, Part part) { return acc + part; }
-  static std::int32_t sum(Acc acc) { return acc; }
+  static void sum4(const Acc* acc, std::int32_t* sums) { std::memcpy(sums, acc, 4 * sizeof *acc); }
 
   struct F8 {
     float v[8];

@@ -124,9 +124,15 @@ struct WasmLanes {
     return wasm_v128_and(wasm_u16x8_shr(w, 2 * P), wasm_u8x16_splat(3));
   }
   static Acc acc_zero() { return wasm_i32x4_splat(0); }
-  static std::int32_t sum(Acc acc) {
-    const v128_t s = wasm_i32x4_add(acc, wasm_i32x4_shuffle(acc, acc, 2, 3, 2, 3));
-    return wasm_i32x4_extract_lane(s, 0) + wasm_i32x4_extract_lane(s, 1);
+  static void sum4(const Acc* acc, std::int32_t* sums) {
+    const auto pairs = [](Acc a, Acc b) { // 0+2 1+3 of a, then of b
+      return wasm_i32x4_add(wasm_i32x4_shuffle(a, b, 0, 1, 4, 5),
+                            wasm_i32x4_shuffle(a, b, 2, 3, 6, 7));
+    };
+    const v128_t low = pairs(acc[0], acc[1]);
+    const v128_t high = pairs(acc[2], acc[3]);
+    wasm_v128_store(sums, wasm_i32x4_add(wasm_i32x4_shuffle(low, high, 0, 2, 4, 6),
+                                         wasm_i32x4_shuffle(low, high, 1, 3, 5, 7)));
   }
 };
 

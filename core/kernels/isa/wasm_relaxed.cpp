@@ -6,7 +6,7 @@ namespace bitnet {
 namespace {
 
 struct WasmRelaxed : WasmLanes {
-  static constexpr std::size_t kTileRows = 8, kGemmRows = 2, kStripBytes = 16,
+  static constexpr std::size_t kTileRows = 8, kGemmRows = 2, kGemmColumns = 4, kStripBytes = 16,
                                kPartStrips = std::size_t{1} << 30;
 
   using Part = v128_t;
