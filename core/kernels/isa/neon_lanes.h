@@ -58,6 +58,17 @@ struct NeonLanes {
     const float32x2_t t = vadd_f32(vget_low_f32(s), vget_high_f32(s)); // (0+4)+(2+6) (1+5)+(3+7)
     return vget_lane_f32(t, 0) + vget_lane_f32(t, 1);
   }
+  /// hsum of each of eight.
+  static F8 hsum8(const F8* a) { return {hsum4(a), hsum4(a + 4)}; }
+  static float32x4_t hsum4(const F8* a) {
+    const auto pairs = [](F8 x, F8 y) { // (0+4)+(2+6) (1+5)+(3+7) of x, then of y
+      const float32x4_t s = vaddq_f32(x.lo, x.hi);
+      const float32x4_t t = vaddq_f32(y.lo, y.hi);
+      return vaddq_f32(vcombine_f32(vget_low_f32(s), vget_low_f32(t)),
+                       vcombine_f32(vget_high_f32(s), vget_high_f32(t)));
+    };
+    return vpaddq_f32(pairs(a[0], a[1]), pairs(a[2], a[3]));
+  }
   static void store_rounded_i8(std::int8_t* p, F8 shifted) {
     // The integer stands in the low mantissa byte; each narrowing keeps the low half of a lane.
     const uint16x4_t low = vmovn_u32(vreinterpretq_u32_f32(shifted.lo));
