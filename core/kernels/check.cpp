@@ -179,14 +179,16 @@ struct Case {
       std::memcpy(out[s][2], x, count * sizeof(float));
       k.silu_mul(out[s][2], x + kStride, count);
       k.add(out[s][2], x, count);
-      float scores[16];
+      float scores[2][16];
       Attention head{.query = x,
+                     .queries = 2,
                      .keys = x + kStride,
                      .values = x + 2 * kStride,
                      .count = kKeys,
                      .stride = kWidth,
                      .scale = 0.3F,
-                     .scores = scores,
+                     .scores = scores[0],
+                     .score_stride = 16,
                      .out = out[s][3]};
       k.attend_f32(head);
       k.to_half(x + kStride, kKeys * kWidth, halves[s]);

@@ -64,16 +64,19 @@ struct DenseBatch {
   std::size_t count = 0;
 };
 
-/// One attention head over the keys and values seen so far (rows `stride` elements apart, a multiple of 8).
+/// Attention of a group of query heads that share one head of keys and values (GQA) over what has been seen so far; rows
+/// are `stride` elements apart, a multiple of 8.
 struct Attention {
-  const float* query = nullptr; ///< [stride], zero beyond the head's width
+  const float* query = nullptr; ///< [queries][stride], zero beyond the head's width
+  std::size_t queries = 1;
   const void* keys = nullptr;   ///< [count][stride], float or half
   const void* values = nullptr; ///< the same
   std::size_t count = 0;        ///< at least 1
   std::size_t stride = 0;
-  float scale = 1.0F;      ///< 1 / sqrt(head width)
-  float* scores = nullptr; ///< scratch [round_up(count, 8)]
-  float* out = nullptr;    ///< [stride]
+  float scale = 1.0F;           ///< 1 / sqrt(head width)
+  float* scores = nullptr;      ///< scratch [queries][score_stride]
+  std::size_t score_stride = 0; ///< at least count, rounded up to 8
+  float* out = nullptr;         ///< [queries][stride]
 };
 
 struct Kernels {

@@ -215,20 +215,31 @@ void attention(const Pass& pass, std::size_t layer, std::size_t position) noexce
   const Kernels& k = *pass.network.kernels;
   const auto attend = s.kv.type == KvType::kF16 ? k.attend_f16 : k.attend_f32;
   const float scale = 1.0F / __builtin_sqrtf(static_cast<float>(c.head_dim));
-  pass.parallel.each(c.heads, [&](std::size_t head) {
-    const std::size_t history = s.kv.at(layer, head / (c.heads / c.kv_heads), 0);
+  // Query heads that share keys and values go through them together, unless that leaves threads without work.
+  const std::size_t group = c.heads / c.kv_heads;
+  const bool plenty = c.kv_heads >= 4 * std::size_t{pass.parallel.threads()};
+  const std::size_t together = plenty || pass.parallel.threads() == 1 ? group : (group + 1) / 2;
+  const std::size_t parts = (group + together - 1) / together;
+  pass.parallel.each(c.kv_heads * parts, [&](std::size_t unit) {
+    const std::size_t history = s.kv.at(layer, unit / parts, 0);
+    const std::size_t in_group = unit % parts * together;
+    const std::size_t head = unit / parts * group + in_group;
+    const std::size_t heads = std::min(together, group - in_group);
     float* out = s.a.head_out.data() + head * s.head_stride;
     for (std::size_t i = 0; i < pass.tokens; ++i) {
       attend({.query = s.a.queries.data() + (i * c.heads + head) * s.head_stride,
+              .queries = heads,
               .keys = s.kv.keys.data() + history,
               .values = s.kv.values.data() + history,
               .count = position + i + 1,
               .stride = s.head_stride,
               .scale = scale,
               .scores = s.a.scores.data() + head * s.score_stride,
+              .score_stride = s.score_stride,
               .out = out});
-      std::memcpy(s.a.attended.data() + i * s.width_q + head * c.head_dim, out,
-                  c.head_dim * sizeof(float));
+      for (std::size_t n = 0; n < heads; ++n)
+        std::memcpy(s.a.attended.data() + i * s.width_q + (head + n) * c.head_dim,
+                    out + n * s.head_stride, c.head_dim * sizeof(float));
     }
   });
 }

@@ -159,52 +159,128 @@ void rmsnorm(const float* x, const float* weight, std::size_t columns, float eps
     out[i] = (x[i] * factor) * weight[i];
 }
 
-/// Softmax without its division: the sum of exp(score - max) divides the result once at the end.
-template <class V, class T, class Load> inline void attend(const Attention& head, Load load) {
-  const auto* keys = static_cast<const T*>(head.keys);
-  const auto* values = static_cast<const T*>(head.values);
-  float most = -__builtin_inff();
-  for (std::size_t t = 0; t < head.count; ++t) {
-    const float score = dot<V>(keys + t * head.stride, head.query, head.stride, load) * head.scale;
-    head.scores[t] = score;
-    most = score > most ? score : most;
-  }
-  std::size_t padded = head.count;
-  for (; padded % 8 != 0; ++padded)
-    head.scores[padded] = 0.0F;
-  for (std::size_t t = 0; t < padded; t += 8)
-    V::store(head.scores + t, exp8<V>(V::sub(V::load(head.scores + t), V::set(most))));
-  for (std::size_t t = head.count; t < padded; ++t)
-    head.scores[t] = 0.0F;
-  auto sum = V::zero();
-  for (std::size_t t = 0; t < padded; t += 8)
-    sum = V::add(sum, V::load(head.scores + t));
-  const auto inverse = V::set(1.0F / V::hsum(sum));
+/// Keys or values that a group of queries goes through together, so that they come from memory once: 32 rows of a head
+/// of 128 floats are half a first-level cache.
+inline constexpr std::size_t kAttendBlock = 32;
 
-  const auto mix = [&]<std::size_t Lanes>(std::size_t d) {
-    typename V::F8 acc[Lanes];
+/// Scores of eight keys, whose sums are folded together; each is dot()'s to the bit.
+template <class V, class T, class Load>
+inline typename V::F8 scores8(const T* keys, const float* query, std::size_t stride, Load load) {
+  typename V::F8 sums[8];
+  for (std::size_t t = 0; t < 8; t += 2) { // two keys share the loads of the query
+    const T* k0 = keys + t * stride;
+    const T* k1 = k0 + stride;
+    typename V::F8 acc[8];
     for (auto& one : acc)
       one = V::zero();
-    for (std::size_t t = 0; t < head.count; ++t) {
-      const auto weight = V::set(head.scores[t]);
-      for (std::size_t j = 0; j < Lanes; ++j)
-        acc[j] = V::add(acc[j], V::mul(weight, load(values + t * head.stride + d + 8 * j)));
+    const auto step = [&](std::size_t i, std::size_t j) {
+      const auto q = V::load(query + i);
+      acc[j] = V::add(acc[j], V::mul(load(k0 + i), q));
+      acc[4 + j] = V::add(acc[4 + j], V::mul(load(k1 + i), q));
+    };
+    std::size_t i = 0;
+    for (; i + 32 <= stride; i += 32) {
+      step(i, 0);
+      step(i + 8, 1);
+      step(i + 16, 2);
+      step(i + 24, 3);
     }
+    // dot() also adds the products of its padding; those are +0 and no sum here is ever -0.
+    if (i < stride)
+      step(i, 0);
+    if (i + 8 < stride)
+      step(i + 8, 1);
+    if (i + 16 < stride)
+      step(i + 16, 2);
+    sums[t] = V::add(V::add(acc[0], acc[1]), V::add(acc[2], acc[3]));
+    sums[t + 1] = V::add(V::add(acc[4], acc[5]), V::add(acc[6], acc[7]));
+  }
+  return V::hsum8(sums);
+}
+
+/// out += the sum of weight * value over `count` keys, one key after another.
+template <class V, class T, class Load>
+inline void mix_values(const T* values, const float* weights, std::size_t count, std::size_t stride,
+                       float* out, Load load) {
+  const auto mix = [&]<std::size_t Lanes>(std::size_t d) {
+    typename V::F8 acc[Lanes];
+#pragma GCC unroll 4
     for (std::size_t j = 0; j < Lanes; ++j)
-      V::store(head.out + d + 8 * j, V::mul(acc[j], inverse));
+      acc[j] = V::load(out + d + 8 * j);
+    for (std::size_t t = 0; t < count; ++t) {
+      const auto weight = V::set(weights[t]);
+#pragma GCC unroll 4
+      for (std::size_t j = 0; j < Lanes; ++j)
+        acc[j] = V::add(acc[j], V::mul(weight, load(values + t * stride + d + 8 * j)));
+    }
+#pragma GCC unroll 4
+    for (std::size_t j = 0; j < Lanes; ++j)
+      V::store(out + d + 8 * j, acc[j]);
   };
   std::size_t d = 0;
-  for (; d + 32 <= head.stride; d += 32)
+  for (; d + 32 <= stride; d += 32)
     mix.template operator()<4>(d);
-  for (; d < head.stride; d += 8)
+  for (; d < stride; d += 8)
     mix.template operator()<1>(d);
 }
 
-template <class V> void attend_f32(const Attention& head) {
-  attend<V, float>(head, LoadFloat<V>{});
+/// Softmax without its division: the sum of exp(score - max) divides the result once at the end. Keys are read once and
+/// values once, in blocks that every query of the group uses while they are in the cache.
+template <class V, class T, class Load> inline void attend(const Attention& group, Load load) {
+  const auto* keys = static_cast<const T*>(group.keys);
+  const auto* values = static_cast<const T*>(group.values);
+  for (std::size_t from = 0; from < group.count; from += kAttendBlock) {
+    const std::size_t to = from + kAttendBlock < group.count ? from + kAttendBlock : group.count;
+    for (std::size_t n = 0; n < group.queries; ++n) {
+      const float* query = group.query + n * group.stride;
+      float* scores = group.scores + n * group.score_stride;
+      std::size_t t = from;
+      for (; t + 8 <= to; t += 8)
+        V::store(scores + t, V::mul(scores8<V>(keys + t * group.stride, query, group.stride, load),
+                                    V::set(group.scale)));
+      for (; t < to; ++t)
+        scores[t] = dot<V>(keys + t * group.stride, query, group.stride, load) * group.scale;
+    }
+  }
+  for (std::size_t n = 0; n < group.queries; ++n) {
+    float* scores = group.scores + n * group.score_stride;
+    float most = -__builtin_inff();
+    for (std::size_t t = 0; t < group.count; ++t)
+      most = scores[t] > most ? scores[t] : most;
+    std::size_t padded = group.count;
+    for (; padded % 8 != 0; ++padded)
+      scores[padded] = 0.0F;
+    for (std::size_t t = 0; t < padded; t += 8)
+      V::store(scores + t, exp8<V>(V::sub(V::load(scores + t), V::set(most))));
+    for (std::size_t t = group.count; t < padded; ++t)
+      scores[t] = 0.0F;
+    for (std::size_t d = 0; d < group.stride; d += 8)
+      V::store(group.out + n * group.stride + d, V::zero());
+  }
+  for (std::size_t from = 0; from < group.count; from += kAttendBlock) {
+    const std::size_t rest = group.count - from;
+    for (std::size_t n = 0; n < group.queries; ++n)
+      mix_values<V>(values + from * group.stride, group.scores + n * group.score_stride + from,
+                    rest < kAttendBlock ? rest : kAttendBlock, group.stride,
+                    group.out + n * group.stride, load);
+  }
+  for (std::size_t n = 0; n < group.queries; ++n) {
+    const float* scores = group.scores + n * group.score_stride;
+    float* out = group.out + n * group.stride;
+    auto sum = V::zero();
+    for (std::size_t t = 0; t < group.count; t += 8)
+      sum = V::add(sum, V::load(scores + t));
+    const auto inverse = V::set(1.0F / V::hsum(sum));
+    for (std::size_t d = 0; d < group.stride; d += 8)
+      V::store(out + d, V::mul(V::load(out + d), inverse));
+  }
 }
-template <class V> void attend_f16(const Attention& head) {
-  attend<V, std::uint16_t>(head, LoadHalf<V>{});
+
+template <class V> void attend_f32(const Attention& group) {
+  attend<V, float>(group, LoadFloat<V>{});
+}
+template <class V> void attend_f16(const Attention& group) {
+  attend<V, std::uint16_t>(group, LoadHalf<V>{});
 }
 
 /// Saturates at the largest half, so that a cache never holds an infinity; NaN gives the most negative half.

@@ -94,6 +94,9 @@ struct Scalar {
   static float hsum(const F8& a) {
     return ((a.v[0] + a.v[4]) + (a.v[2] + a.v[6])) + ((a.v[1] + a.v[5]) + (a.v[3] + a.v[7]));
   }
+  static F8 hsum8(const F8* a) {
+    return each([&](std::size_t i) { return hsum(a[i]); });
+  }
   static void store_rounded_i8(std::int8_t* p, const F8& shifted) {
     for (std::size_t i = 0; i < 8; ++i)
       p[i] = static_cast<std::int8_t>(std::bit_cast<std::uint32_t>(shifted.v[i]) & 0xffU);

@@ -56,6 +56,20 @@ struct WasmLanes {
         wasm_f32x4_add(s, wasm_i32x4_shuffle(s, s, 2, 3, 2, 3)); // (0+4)+(2+6) (1+5)+(3+7)
     return wasm_f32x4_extract_lane(t, 0) + wasm_f32x4_extract_lane(t, 1);
   }
+  /// hsum of each of eight.
+  static F8 hsum8(const F8* a) { return {hsum4(a), hsum4(a + 4)}; }
+  static v128_t hsum4(const F8* a) {
+    const auto pairs = [](F8 x, F8 y) { // (0+4)+(2+6) of x and y, then (1+5)+(3+7) of both
+      const v128_t s = wasm_f32x4_add(x.lo, x.hi);
+      const v128_t t = wasm_f32x4_add(y.lo, y.hi);
+      return wasm_f32x4_add(wasm_i32x4_shuffle(s, t, 0, 4, 1, 5),
+                            wasm_i32x4_shuffle(s, t, 2, 6, 3, 7));
+    };
+    const v128_t low = pairs(a[0], a[1]);
+    const v128_t high = pairs(a[2], a[3]);
+    return wasm_f32x4_add(wasm_i32x4_shuffle(low, high, 0, 1, 4, 5),
+                          wasm_i32x4_shuffle(low, high, 2, 3, 6, 7));
+  }
   static void store_rounded_i8(std::int8_t* p, F8 shifted) {
     const v128_t bytes = wasm_i8x16_shuffle(shifted.lo, shifted.hi, 0, 4, 8, 12, 16, 20, 24, 28, //
                                             0, 4, 8, 12, 16, 20, 24, 28);

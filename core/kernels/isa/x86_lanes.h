@@ -39,6 +39,16 @@ struct X86Lanes {
     s = _mm_add_ps(s, _mm_movehl_ps(s, s)); // (0+4)+(2+6) (1+5)+(3+7)
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
   }
+  /// hsum of each of eight.
+  static F8 hsum8(const F8* a) {
+    F8 s[4]; // 0+4 1+5 2+6 3+7 of a[k], then of a[k + 4]
+    for (int k = 0; k < 4; ++k)
+      s[k] = _mm256_add_ps(_mm256_permute2f128_ps(a[k], a[k + 4], 0x20),
+                           _mm256_permute2f128_ps(a[k], a[k + 4], 0x31));
+    const F8 t0 = _mm256_add_ps(_mm256_unpacklo_ps(s[0], s[1]), _mm256_unpackhi_ps(s[0], s[1]));
+    const F8 t1 = _mm256_add_ps(_mm256_unpacklo_ps(s[2], s[3]), _mm256_unpackhi_ps(s[2], s[3]));
+    return _mm256_add_ps(_mm256_shuffle_ps(t0, t1, 0x44), _mm256_shuffle_ps(t0, t1, 0xee));
+  }
   static void store_rounded_i8(std::int8_t* p, F8 shifted) {
     // The integer stands in the low mantissa byte; gather the four low bytes of each half.
     const __m256i pick =

@@ -496,6 +496,48 @@ TEST_CASE("attention is close to double and equals scalar", "[kernels]") {
     }
 }
 
+TEST_CASE("a group's heads equal each head alone", "[kernels]") {
+  Random random(77);
+  for (const Kernels* k : all_kernels()) {
+    INFO(k->name);
+    std::size_t different = 0;
+    for (const std::size_t count : {1U, 7U, 8U, 33U, 64U, 100U}) {
+      for (const std::size_t stride : {8U, 24U, 40U, 64U, 128U}) {
+        constexpr std::size_t kQueries = 3;
+        const std::size_t scores_stride = round_up(count, 8) + 8;
+        std::vector<float> query(kQueries * stride), keys(count * stride), values(count * stride);
+        for (auto* part : {&query, &keys, &values})
+          for (float& x : *part)
+            x = random.uniform();
+        std::vector<float> scores(kQueries * scores_stride), together(kQueries * stride),
+            alone(stride);
+        Attention group{.query = query.data(),
+                        .queries = kQueries,
+                        .keys = keys.data(),
+                        .values = values.data(),
+                        .count = count,
+                        .stride = stride,
+                        .scale = 0.25F,
+                        .scores = scores.data(),
+                        .score_stride = scores_stride,
+                        .out = together.data()};
+        k->attend_f32(group);
+        group.queries = 1;
+        group.out = alone.data();
+        for (std::size_t n = 0; n < kQueries; ++n) {
+          group.query = query.data() + n * stride;
+          k->attend_f32(group);
+          different +=
+              std::memcmp(alone.data(), together.data() + n * stride, stride * sizeof(float)) == 0
+                  ? 0
+                  : 1;
+        }
+      }
+    }
+    CHECK(different == 0);
+  }
+}
+
 TEST_CASE("attention to one key gives its value", "[kernels]") {
   for (const Kernels* k : all_kernels()) {
     INFO(k->name);
