@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/checked.h"
+#include "kernels/cpu_features.h"
 #include "kernels/kernels.h"
 #include "kernels/pack.h"
 #include "support/encode.h"
@@ -14,12 +15,29 @@
 #include <string>
 #include <vector>
 
+#ifdef BITNET_AVXVNNI_BY_AVX512
+namespace bitnet {
+extern const Kernels kernels_avxvnni_by_avx512;
+}
+#endif
+
 namespace bitnet::test {
 
 /// `few` cases, or `many` when the environment asks for all of it.
 inline std::size_t cases(std::size_t few, std::size_t many) {
   const char* full = std::getenv("BITNET_FULL");
   return full != nullptr && *full != '\0' ? many : few;
+}
+
+/// The sets of this build that this machine runs, and the body of AVX-VNNI by AVX-512's instructions where only those are
+/// there (tests/CMakeLists.txt).
+inline std::vector<const Kernels*> sets_here() {
+  std::vector<const Kernels*> sets(all_kernels().begin(), all_kernels().end());
+#ifdef BITNET_AVXVNNI_BY_AVX512
+  if (cpu_runs("avx512_vnni"))
+    sets.push_back(&kernels_avxvnni_by_avx512);
+#endif
+  return sets;
 }
 
 /// 0 to n-1, as an index.
