@@ -1,5 +1,6 @@
 // The float side over a policy V whose F8 is eight lanes on every instruction set: norms, attention, activations,
-// activation quantisation. max(a, b) means a > b ? a : b and min(a, b) means a < b ? a : b, NaN included.
+// activation quantisation. max(a, b) means a > b ? a : b and min(a, b) means a < b ? a : b, NaN included
+// (a signalling NaN not: no arithmetic makes one, and compilers may pass it on, as Clang does for aarch64).
 #pragma once
 
 #include "kernels/kernels.h"

@@ -71,13 +71,14 @@ void hostile(Random& random, float* x, std::size_t count) {
   }
 }
 
-/// The same with infinities and numbers that are none, quiet or not.
+/// The same with infinities and numbers that are none (quiet ones: floats.h).
 void worse(Random& random, float* x, std::size_t count) {
   hostile(random, x, count);
   if (pick(random, 4) == 0)
     for (std::size_t n = 1 + pick(random, 3); n > 0; --n)
       x[pick(random, count)] =
-          std::bit_cast<float>(static_cast<std::uint32_t>(random.next()) | 0x7f800000U);
+          std::bit_cast<float>(0x7f800000U | (pick(random, 2) == 0 ? 0x80000000U : 0U) |
+                               (pick(random, 2) == 0 ? 0x00400000U : 0U));
 }
 
 std::uint16_t finite_half(Random& random) {
