@@ -168,7 +168,7 @@ double exact_silu(double z) { return z / (1.0 + std::exp(-z)); }
 TEST_CASE("ternary products equal naive integer sums", "[kernels]") {
   for (const Kernels* k : all_kernels()) {
     Random random(1);
-    const std::size_t count = cases(1000, 100'000);
+    const std::size_t count = cases(1000, 10'000);
     std::size_t wrong = 0;
     std::string first;
     for (std::size_t i = 0; i < count; ++i) {
