@@ -2,9 +2,9 @@
 // multiplies. usage: kernels [--isa NAME] [--only FIGURE] [--mib N] [--rounds N]
 // Weights are random and larger than any cache (--mib), rounds of all sets are interleaved, medians are printed: one line of
 // JSON per figure.
+#include "kernels/kernels.h"
 #include "base/checked.h"
 #include "bitnet/memory.hpp"
-#include "kernels/kernels.h"
 #include "kernels/pack.h"
 #include "peak.h"
 
@@ -137,8 +137,7 @@ int main(int argc, char** argv) {
   Buffer<float> out = need<float>(kBatch * round_up(kRows, kRowPad));
   Buffer<float> row_scales = need<float>(round_up(kRows, kRowPad));
   std::fill(row_scales.begin(), row_scales.end(), 0.02F);
-  Buffer<float> group_scales =
-      need<float>(round_up(kRows, kRowPad) * (kColumns / kColumnPad));
+  Buffer<float> group_scales = need<float>(round_up(kRows, kRowPad) * (kColumns / kColumnPad));
   std::fill(group_scales.begin(), group_scales.end(), 0.02F);
 
   // One store of random bytes serves every set: any byte is four codes, every int8 a quantised weight. Codes are 0..2.
@@ -172,8 +171,7 @@ int main(int argc, char** argv) {
   const auto add = [&](std::string name, std::string_view isa, const char* unit, double work,
                        double bytes, std::function<void()> run) {
     if (wanted(name))
-      figures.push_back(
-          {std::move(name), std::string(isa), unit, work, bytes, std::move(run), {}});
+      figures.push_back({std::move(name), std::string(isa), unit, work, bytes, std::move(run), {}});
   };
 
   add("read", "", "GB/s", 64.0e6, 64.0e6, [&, at = std::size_t{0}]() mutable {
@@ -216,23 +214,25 @@ int main(int argc, char** argv) {
       const std::size_t row_bytes = dense_row_bytes(static_cast<DenseType>(t));
       add(kDenseNames[t], k->name, "GMAC/s", static_cast<double>(kDenseRows) * kColumns,
           static_cast<double>(kDenseRows * row_bytes), [&, k, t, row_bytes] {
-            const DenseMatrix m{
-                .data = dense.take(), .row_bytes = row_bytes, .rows = kDenseRows, .columns = kColumns};
+            const DenseMatrix m{.data = dense.take(),
+                                .row_bytes = row_bytes,
+                                .rows = kDenseRows,
+                                .columns = kColumns};
             k->dense[t](m, x.dense(1), 0, kDenseRows, out.data(), round_up(kRows, kRowPad));
           });
     }
     for (const bool half : {false, true})
       add(half ? "attend_f16" : "attend_f32", k->name, "GMAC/s", 2.0 * kHead * kContext,
           2.0 * kHead * kContext * (half ? 2 : 4), [&, k, half] {
-            (half ? k->attend_f16 : k->attend_f32)(
-                {.query = x.floats.data(),
-                 .keys = dense.take(),
-                 .values = dense.take(),
-                 .count = kContext,
-                 .stride = kHead,
-                 .scale = 0.1F,
-                 .scores = scores.data(),
-                 .out = reinterpret_cast<float*>(attended.data())});
+            (half ? k->attend_f16
+                  : k->attend_f32)({.query = x.floats.data(),
+                                    .keys = dense.take(),
+                                    .values = dense.take(),
+                                    .count = kContext,
+                                    .stride = kHead,
+                                    .scale = 0.1F,
+                                    .scores = scores.data(),
+                                    .out = reinterpret_cast<float*>(attended.data())});
           });
   }
 
@@ -245,12 +245,12 @@ int main(int argc, char** argv) {
     }
   for (const Figure& figure : figures) {
     const double seconds = median(figure.seconds);
-    std::printf("{\"figure\":\"%s\",\"isa\":\"%s\",\"value\":%.2f,\"unit\":\"%s\",\"gb_per_s\":%.2f,"
-                "\"best\":%.2f}\n",
-                figure.name.c_str(), figure.isa.c_str(), figure.work / seconds * 1e-9,
-                figure.unit.c_str(), figure.bytes / seconds * 1e-9,
-                figure.work / *std::min_element(figure.seconds.begin(), figure.seconds.end()) *
-                    1e-9);
+    std::printf(
+        "{\"figure\":\"%s\",\"isa\":\"%s\",\"value\":%.2f,\"unit\":\"%s\",\"gb_per_s\":%.2f,"
+        "\"best\":%.2f}\n",
+        figure.name.c_str(), figure.isa.c_str(), figure.work / seconds * 1e-9, figure.unit.c_str(),
+        figure.bytes / seconds * 1e-9,
+        figure.work / *std::min_element(figure.seconds.begin(), figure.seconds.end()) * 1e-9);
   }
   return 0;
 }

@@ -29,14 +29,14 @@ inline void read(const std::uint8_t* data, std::size_t bytes) {
 }
 
 constexpr std::size_t kSteps = 1 << 20;
-constexpr std::size_t kChains = 8;
+constexpr std::size_t kChains = 12;
 
 #if defined(__x86_64__)
 __attribute__((target("avx512f,avx512bw,avx512vnni"))) inline void dot_avx512() {
   __m512i acc[kChains] = {};
   __m512i a = _mm512_set1_epi8(static_cast<char>(sink));
   for (std::size_t i = 0; i < kSteps; ++i) {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (auto& one : acc) {
       one = _mm512_dpbusd_epi32(one, a, a);
       __asm__("" : "+v"(one));
@@ -50,7 +50,7 @@ __attribute__((target("avx2"))) inline void dot_avx2() {
   __m256i acc[kChains] = {};
   __m256i a = _mm256_set1_epi8(static_cast<char>(sink));
   for (std::size_t i = 0; i < kSteps; ++i) {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (auto& one : acc) {
       __m256i product = _mm256_maddubs_epi16(a, one);
       one = _mm256_add_epi16(one, product);
@@ -65,7 +65,7 @@ inline void dot_wasm() {
   v128_t acc[kChains] = {};
   const v128_t a = wasm_i8x16_splat(static_cast<std::int8_t>(sink & 127));
   for (std::size_t i = 0; i < kSteps; ++i) {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (auto& one : acc)
       one = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, a, one);
   }
@@ -77,7 +77,7 @@ inline void dot_wasm16() {
   v128_t acc[kChains] = {};
   const v128_t a = wasm_i8x16_splat(static_cast<std::int8_t>(sink & 127));
   for (std::size_t i = 0; i < kSteps; ++i) {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (auto& one : acc)
       one = wasm_i16x8_add(one, wasm_i16x8_relaxed_dot_i8x16_i7x16(a, one));
   }
@@ -90,7 +90,7 @@ inline void dot_wasm() {
   v128_t acc[kChains] = {};
   const v128_t a = wasm_i16x8_splat(static_cast<std::int16_t>(sink & 127));
   for (std::size_t i = 0; i < kSteps; ++i) {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (auto& one : acc)
       one = wasm_i32x4_add(one, wasm_i32x4_dot_i16x8(a, one));
   }

@@ -1,9 +1,10 @@
 // Ternary matrix products over a policy V: y = (sum x * code - sum x) * scale. One body serves decode (one column,
 // every row of a tile at once) and prefill (kGemmColumns columns share each unpacked weight).
 //
-// V gives: kTileRows, kStripBytes, kGemmRows, kGemmColumns, kPartStrips; types U8, I8, Part, Acc; load_codes, plane<p>, load_i8,
-// part_zero, acc_zero, mac, widen, and sum4 (the lanes of four Acc added up, each to its place). A Part may be narrower than int32: it is widened every kPartStrips strips,
-// before it can overflow.
+// V gives: kTileRows, kStripBytes, kGemmRows, kGemmColumns, kPartStrips, kShared (columns that share one unpacking of a
+// tile's codes into bytes; 0 where unpacking anew for each kGemmColumns is faster); types U8, I8, Part, Acc; load_codes,
+// store_codes, plane<p>, load_i8, part_zero, acc_zero, mac, widen, and sum4 (the lanes of four Acc added up, each to its
+// place). A Part may be narrower than int32: it is widened every kPartStrips strips, before it can overflow.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -120,11 +121,106 @@ inline void ternary_tile(const TernaryMatrix& matrix, const Int8Batch& x, std::s
   }
 }
 
+/// Columns of weights unpacked at a time: with eight rows 16 KiB, half of a first-level cache.
+inline constexpr std::size_t kUnpacked = 2048;
+/// sums[n * kTileRows + r] += sum over `vectors` vectors of unpacked codes, [vector][kTileRows][kStripBytes], times x[n].
+template <class V, std::size_t Rows, std::size_t Columns>
+inline void unpacked_sums(const std::uint8_t* codes, const std::int8_t* const* x,
+                          std::size_t vectors, std::int32_t* sums) {
+  constexpr std::size_t kBytes = V::kStripBytes;
+  typename V::Acc acc[Rows * Columns];
+#pragma GCC unroll 64
+  for (std::size_t i = 0; i < Rows * Columns; ++i)
+    acc[i] = V::acc_zero();
+  for (std::size_t from = 0; from < vectors;) {
+    const std::size_t to =
+        (vectors - from) / 4 < V::kPartStrips ? vectors : from + 4 * V::kPartStrips;
+    typename V::Part part[Rows * Columns];
+#pragma GCC unroll 64
+    for (std::size_t i = 0; i < Rows * Columns; ++i)
+      part[i] = V::part_zero();
+    for (; from < to; ++from) {
+      typename V::U8 w[Rows];
+#pragma GCC unroll 64
+      for (std::size_t r = 0; r < Rows; ++r)
+        w[r] = V::load_codes(codes + (from * V::kTileRows + r) * kBytes);
+#pragma GCC unroll 64
+      for (std::size_t n = 0; n < Columns; ++n) {
+        const typename V::I8 a = V::load_i8(x[n] + from * kBytes);
+#pragma GCC unroll 64
+        for (std::size_t r = 0; r < Rows; ++r)
+          part[n * Rows + r] = V::mac(part[n * Rows + r], a, w[r]);
+      }
+    }
+#pragma GCC unroll 64
+    for (std::size_t i = 0; i < Rows * Columns; ++i)
+      acc[i] = V::widen(acc[i], part[i]);
+  }
+  std::int32_t folded[Columns][Rows];
+#pragma GCC unroll 64
+  for (std::size_t i = 0; i < Rows * Columns; i += 4)
+    V::sum4(acc + i, &folded[0][0] + i);
+  for (std::size_t n = 0; n < Columns; ++n)
+    for (std::size_t r = 0; r < Rows; ++r)
+      sums[n * V::kTileRows + r] += folded[n][r];
+}
+
+/// One tile with scales per row against `count` columns from `column`, at most V::kShared and a multiple of kGemmColumns:
+/// its codes are unpacked once for all of them.
+template <class V>
+inline void shared_tile(const TernaryMatrix& matrix, const Int8Batch& x, std::size_t tile,
+                        std::size_t column, std::size_t count, float* out, std::size_t out_stride) {
+  constexpr std::size_t kBytes = V::kStripBytes, kRows = V::kTileRows;
+  const std::size_t groups = x.stride / kColumnPad;
+  const std::uint8_t* packed = matrix.codes + tile * kRows * (x.stride / 4);
+  alignas(64) std::uint8_t codes[kRows * kUnpacked];
+  std::int32_t sums[V::kShared * kRows] = {};
+  for (std::size_t from = 0; from < x.stride; from += kUnpacked) {
+    const std::size_t width = x.stride - from < kUnpacked ? x.stride - from : kUnpacked;
+    const std::size_t strips = width / (4 * kBytes);
+    std::uint8_t* to = codes;
+    for (std::size_t strip = 0; strip < strips;
+         ++strip, packed += kRows * kBytes, to += 4 * kRows * kBytes)
+      for (std::size_t r = 0; r < kRows; ++r) {
+        const typename V::U8 w = V::load_codes(packed + r * kBytes);
+        V::store_codes(to + r * kBytes, V::template plane<0>(w));
+        V::store_codes(to + (kRows + r) * kBytes, V::template plane<1>(w));
+        V::store_codes(to + (2 * kRows + r) * kBytes, V::template plane<2>(w));
+        V::store_codes(to + (3 * kRows + r) * kBytes, V::template plane<3>(w));
+      }
+    for (std::size_t n = 0; n < count; n += V::kGemmColumns) {
+      const std::int8_t* values[V::kGemmColumns];
+      for (std::size_t i = 0; i < V::kGemmColumns; ++i)
+        values[i] = x.values + (column + n + i) * x.stride + from;
+      for (std::size_t r = 0; r < kRows; r += V::kGemmRows)
+        unpacked_sums<V, V::kGemmRows, V::kGemmColumns>(codes + r * kBytes, values, 4 * strips,
+                                                        sums + n * kRows + r);
+    }
+  }
+  for (std::size_t n = 0; n < count; ++n) {
+    std::int32_t total = 0;
+    for (std::size_t g = 0; g < groups; ++g)
+      total += x.group_sums[(column + n) * groups + g];
+    for (std::size_t r = 0; r < kRows; ++r)
+      out[(column + n) * out_stride + tile * kRows + r] =
+          static_cast<float>(sums[n * kRows + r] - total) * matrix.row_scales[tile * kRows + r] *
+          x.scales[column + n];
+  }
+}
+
 template <class V>
 void ternary(const TernaryMatrix& matrix, const Int8Batch& x, std::size_t first_tile,
              std::size_t tiles, float* out, std::size_t out_stride) {
   for (std::size_t tile = first_tile; tile < first_tile + tiles; ++tile) {
     std::size_t column = 0;
+    if constexpr (V::kShared != 0) {
+      while (matrix.group_scales == nullptr && column + 4 * V::kGemmColumns <= x.count) {
+        const std::size_t rest = (x.count - column) / V::kGemmColumns * V::kGemmColumns;
+        const std::size_t count = rest < V::kShared ? rest : V::kShared;
+        shared_tile<V>(matrix, x, tile, column, count, out, out_stride);
+        column += count;
+      }
+    }
     for (; column + V::kGemmColumns <= x.count; column += V::kGemmColumns)
       ternary_tile<V, V::kGemmRows, V::kGemmColumns>(matrix, x, tile, column, out, out_stride);
     for (; column < x.count; ++column)

@@ -6,8 +6,8 @@ namespace bitnet {
 namespace {
 
 struct AvxVnni : X86Lanes {
-  static constexpr std::size_t kTileRows = 8, kGemmRows = 2, kGemmColumns = 4, kStripBytes = 32,
-                               kPartStrips = 1 << 20;
+  static constexpr std::size_t kTileRows = 8, kGemmRows = 2, kGemmColumns = 4, kShared = 64,
+                               kStripBytes = 32, kPartStrips = 1 << 20;
 
   using U8 = __m256i;
   using I8 = __m256i;
@@ -15,6 +15,9 @@ struct AvxVnni : X86Lanes {
   using Acc = __m256i;
   static U8 load_codes(const std::uint8_t* p) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
+  static void store_codes(std::uint8_t* p, U8 codes) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), codes);
   }
   static I8 load_i8(const std::int8_t* p) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));

@@ -8,8 +8,8 @@ namespace bitnet {
 namespace {
 
 struct Neon : NeonLanes {
-  static constexpr std::size_t kTileRows = 16, kGemmRows = 4, kGemmColumns = 4, kStripBytes = 16,
-                               kPartStrips = 8;
+  static constexpr std::size_t kTileRows = 16, kGemmRows = 4, kGemmColumns = 4, kShared = 64,
+                               kStripBytes = 16, kPartStrips = 8;
 
   using Part = int16x8_t;
   static Part part_zero() { return vdupq_n_s16(0); }

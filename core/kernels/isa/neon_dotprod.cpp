@@ -8,8 +8,8 @@ namespace bitnet {
 namespace {
 
 struct NeonDotprod : NeonLanes {
-  static constexpr std::size_t kTileRows = 16, kGemmRows = 4, kGemmColumns = 4, kStripBytes = 16,
-                               kPartStrips = std::size_t{1} << 30;
+  static constexpr std::size_t kTileRows = 16, kGemmRows = 4, kGemmColumns = 4, kShared = 64,
+                               kStripBytes = 16, kPartStrips = std::size_t{1} << 30;
 
   using Part = int32x4_t;
   static Part part_zero() { return vdupq_n_s32(0); }

@@ -108,6 +108,7 @@ struct NeonLanes {
   using I8 = int8x16_t;
   using Acc = int32x4_t;
   static U8 load_codes(const std::uint8_t* p) { return vld1q_u8(p); }
+  static void store_codes(std::uint8_t* p, U8 codes) { vst1q_u8(p, codes); }
   static I8 load_i8(const std::int8_t* p) { return vld1q_s8(p); }
   template <int P> static U8 plane(U8 w) {
     if constexpr (P == 0)

@@ -9,8 +9,8 @@ namespace bitnet {
 namespace {
 
 struct Scalar {
-  static constexpr std::size_t kTileRows = 4, kGemmRows = 4, kGemmColumns = 4, kStripBytes = 16,
-                               kPartStrips = std::size_t{1} << 30;
+  static constexpr std::size_t kTileRows = 4, kGemmRows = 4, kGemmColumns = 4, kShared = 64,
+                               kStripBytes = 16, kPartStrips = std::size_t{1} << 30;
 
   struct U8 {
     std::uint8_t v[16];
@@ -25,6 +25,7 @@ struct Scalar {
     std::memcpy(r.v, p, 16);
     return r;
   }
+  static void store_codes(std::uint8_t* p, const U8& codes) { std::memcpy(p, codes.v, 16); }
   static I8 load_i8(const std::int8_t* p) {
     I8 r;
     std::memcpy(r.v, p, 16);

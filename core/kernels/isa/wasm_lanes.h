@@ -133,6 +133,7 @@ struct WasmLanes {
   using I8 = v128_t;
   using Acc = v128_t;
   static U8 load_codes(const std::uint8_t* p) { return wasm_v128_load(p); }
+  static void store_codes(std::uint8_t* p, U8 codes) { wasm_v128_store(p, codes); }
   static I8 load_i8(const std::int8_t* p) { return wasm_v128_load(p); }
   template <int P> static U8 plane(U8 w) {
     return wasm_v128_and(wasm_u16x8_shr(w, 2 * P), wasm_u8x16_splat(3));

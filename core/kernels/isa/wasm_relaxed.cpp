@@ -6,8 +6,8 @@ namespace bitnet {
 namespace {
 
 struct WasmRelaxed : WasmLanes {
-  static constexpr std::size_t kTileRows = 8, kGemmRows = 2, kGemmColumns = 4, kStripBytes = 16,
-                               kPartStrips = std::size_t{1} << 30;
+  static constexpr std::size_t kTileRows = 8, kGemmRows = 2, kGemmColumns = 4, kShared = 64,
+                               kStripBytes = 16, kPartStrips = std::size_t{1} << 30;
 
   using Part = v128_t;
   static Part part_zero() { return wasm_i32x4_splat(0); }

@@ -6,8 +6,8 @@ namespace bitnet {
 namespace {
 
 struct WasmRelaxed16 : WasmLanes {
-  static constexpr std::size_t kTileRows = 8, kGemmRows = 2, kGemmColumns = 4, kStripBytes = 16,
-                               kPartStrips = 8;
+  static constexpr std::size_t kTileRows = 8, kGemmRows = 2, kGemmColumns = 4, kShared = 64,
+                               kStripBytes = 16, kPartStrips = 8;
 
   using Part = v128_t;
   static Part part_zero() { return wasm_i16x8_splat(0); }
