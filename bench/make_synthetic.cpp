@@ -27,8 +27,9 @@ struct Shape {
 };
 constexpr Shape kShapes[] = {
     {"tiny", 256, 512, 2, 4, 2, 1024, 512},
-    {"0.7b", 1536, 4096, 24, 16, 16, 32000, 2048}, // bitnet_b1_58-large
-    {"2b4t", 2560, 6912, 30, 20, 5, 128256, 4096}, // BitNet-b1.58-2B-4T
+    {"0.7b", 1536, 4096, 24, 16, 16, 32000, 2048},    // bitnet_b1_58-large
+    {"2b4t", 2560, 6912, 30, 20, 5, 128256, 4096},    // BitNet-b1.58-2B-4T
+    {"100b", 10240, 27648, 92, 80, 10, 128256, 4096}, // the size that articles quote
 };
 
 struct Type {
@@ -495,12 +496,14 @@ bool write_model(const std::string& path, const Shape& shape, const std::string&
 // ---- The command line ----
 
 int usage(const char* what) {
-  std::fprintf(stderr,
-               "make_synthetic: %s\n"
-               "usage: make_synthetic -o FILE [--shape tiny|0.7b|2b4t] [--type I2_S|TQ1_0|TQ2_0]\n"
-               "                      [--embedding F16|Q8_0|Q6_K] [--arch "
-               "bitnet|bitnet-b1.58|llama] [--seed N]\n",
-               what);
+  std::fprintf(
+      stderr,
+      "make_synthetic: %s\n"
+      "usage: make_synthetic -o FILE [--shape tiny|0.7b|2b4t|100b] [--type I2_S|TQ1_0|TQ2_0]\n"
+      "                      [--embedding F16|Q8_0|Q6_K] [--arch "
+      "bitnet|bitnet-b1.58|llama] [--seed N]\n"
+      "                      [--layers N] [--context N]     (fewer or more than the shape's)\n",
+      what);
   return 2;
 }
 
@@ -511,10 +514,18 @@ template <class T> const T* named(std::span<const T> all, std::string_view name)
   return nullptr;
 }
 
+template <class T> bool whole(std::string_view text, T& out) {
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, out);
+  return error == std::errc() && stop == end;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
-  const Shape* shape = &kShapes[0];
+  Shape shape = kShapes[0];
+  std::uint32_t layers = 0;  // 0: the shape's
+  std::uint32_t context = 0; // 0: the shape's
   const Type* type = &kTernaryTypes[2];
   const Type* embedding = &kEmbeddingTypes[2];
   std::string arch = "bitnet";
@@ -528,7 +539,10 @@ int main(int argc, char** argv) {
     if (option == "-o") {
       path = value;
     } else if (option == "--shape") {
-      shape = named<Shape>(kShapes, value);
+      const Shape* const known = named<Shape>(kShapes, value);
+      if (known == nullptr)
+        return usage("unknown shape");
+      shape = *known;
     } else if (option == "--type") {
       type = named<Type>(kTernaryTypes, value);
     } else if (option == "--embedding") {
@@ -536,21 +550,27 @@ int main(int argc, char** argv) {
     } else if (option == "--arch") {
       arch = value;
     } else if (option == "--seed") {
-      const char* end = value.data() + value.size();
-      if (const auto [stop, error] = std::from_chars(value.data(), end, seed);
-          error != std::errc() || stop != end)
+      if (!whole(value, seed))
         return usage("--seed wants a whole number");
+    } else if (option == "--layers") {
+      if (!whole(value, layers) || layers < 1 || layers > 1000)
+        return usage("--layers wants a number from 1 to 1000");
+    } else if (option == "--context") {
+      if (!whole(value, context) || context < 1 || context > (1U << 20))
+        return usage("--context wants a number from 1 to 1048576");
     } else {
       return usage("unknown option");
     }
-    if (shape == nullptr || type == nullptr || embedding == nullptr)
-      return usage("unknown shape or type");
+    if (type == nullptr || embedding == nullptr)
+      return usage("unknown type");
   }
   if (path.empty())
     return usage("where to? Give -o FILE");
   if (arch != "bitnet" && arch != "bitnet-b1.58" && arch != "llama")
     return usage("unknown architecture");
-  if (!write_model(path, *shape, arch, *type, *embedding, seed)) {
+  shape.layers = layers != 0 ? layers : shape.layers;
+  shape.context = context != 0 ? context : shape.context;
+  if (!write_model(path, shape, arch, *type, *embedding, seed)) {
     std::fprintf(stderr, "make_synthetic: %s could not be written\n", path.c_str());
     return 1;
   }
