@@ -11,6 +11,16 @@ namespace bitnet {
 namespace {
 
 struct WasmLanes {
+  /// A constant, by memory: the linker's optimiser (Binaryen) puts v128.const back to where it is used, and V8 makes each
+  /// use of one anew, in three instructions. It sees through locals, not through loads: decode doubled.
+  template <std::uint32_t Lane> static v128_t constant() {
+    static constexpr std::uint32_t kLanes[] = {Lane, Lane, Lane, Lane};
+    const std::uint32_t* lanes = kLanes;
+    __asm__("" : "+r"(lanes));
+    return wasm_v128_load(lanes);
+  }
+  template <std::uint8_t Byte> static v128_t bytes() { return constant<Byte * 0x01010101U>(); }
+
   struct F8 {
     v128_t lo, hi;
   };
@@ -25,8 +35,8 @@ struct WasmLanes {
   /// top) and masked, exponent and mantissa stand where a float has them, 2^112 too small; the product is exact,
   /// subnormals included. Equals half_to_float for all that is finite, and the loader lets nothing else in.
   static v128_t widen_half(v128_t high) {
-    const v128_t small = wasm_v128_and(wasm_i32x4_shr(high, 3), wasm_u32x4_splat(0x8fffe000U));
-    return wasm_f32x4_mul(small, wasm_f32x4_splat(0x1p112F));
+    const v128_t small = wasm_v128_and(wasm_i32x4_shr(high, 3), constant<0x8fffe000U>());
+    return wasm_f32x4_mul(small, constant<std::bit_cast<std::uint32_t>(0x1p112F)>());
   }
   static F8 load_half(const std::uint16_t* p) {
     const v128_t halves = wasm_v128_load(p);
@@ -47,7 +57,7 @@ struct WasmLanes {
   static F8 max(F8 a, F8 b) { return {wasm_f32x4_pmax(b.lo, a.lo), wasm_f32x4_pmax(b.hi, a.hi)}; }
   static F8 min(F8 a, F8 b) { return {wasm_f32x4_pmin(b.lo, a.lo), wasm_f32x4_pmin(b.hi, a.hi)}; }
   static v128_t pow2_half(v128_t shifted) {
-    return wasm_i32x4_add(wasm_i32x4_shl(shifted, 23), wasm_i32x4_splat(0x3f800000));
+    return wasm_i32x4_add(wasm_i32x4_shl(shifted, 23), constant<0x3f800000>());
   }
   static F8 pow2(F8 shifted) { return {pow2_half(shifted.lo), pow2_half(shifted.hi)}; }
   static float hsum(F8 a) {
@@ -94,8 +104,9 @@ struct WasmLanes {
   }
   static B32 fill32(std::uint8_t x) { return {wasm_u8x16_splat(x), wasm_u8x16_splat(x)}; }
   static B32 nibbles(const std::uint8_t* p) {
-    const v128_t bytes = wasm_v128_load(p);
-    return {wasm_v128_and(bytes, wasm_u8x16_splat(15)), wasm_u8x16_shr(bytes, 4)};
+    const v128_t packed = wasm_v128_load(p);
+    return {wasm_v128_and(packed, bytes<15>()),
+            wasm_v128_and(wasm_u16x8_shr(packed, 4), bytes<15>())};
   }
   static B32 and32(B32 a, std::uint8_t mask) {
     return {wasm_v128_and(a.lo, wasm_u8x16_splat(mask)),
@@ -136,7 +147,7 @@ struct WasmLanes {
   static void store_codes(std::uint8_t* p, U8 codes) { wasm_v128_store(p, codes); }
   static I8 load_i8(const std::int8_t* p) { return wasm_v128_load(p); }
   template <int P> static U8 plane(U8 w) {
-    return wasm_v128_and(wasm_u16x8_shr(w, 2 * P), wasm_u8x16_splat(3));
+    return wasm_v128_and(P == 0 ? w : wasm_u16x8_shr(w, 2 * P), bytes<3>());
   }
   static Acc acc_zero() { return wasm_i32x4_splat(0); }
   static void sum4(const Acc* acc, std::int32_t* sums) {
