@@ -147,7 +147,7 @@ int main(int argc, char** argv) {
     byte = static_cast<std::uint8_t>(bits % 3 | (bits >> 8) % 3 << 2 | (bits >> 16) % 3 << 4 |
                                      (bits >> 24) % 3 << 6);
   }
-  // Halves of magnitude below 1: the float kernels and the scales of blocks see ordinary numbers.
+  // Halves between 2^-7 and 2, of either sign: ordinary numbers for the float kernels and for the scales of blocks.
   constexpr std::size_t kDenseRows = 4096;
   const auto dense_row_bytes = [](DenseType type) -> std::size_t {
     switch (type) {
@@ -162,7 +162,8 @@ int main(int argc, char** argv) {
   };
   Weights dense(std::uint64_t{kDenseRows} * kColumns * 4, mib << 20);
   for (std::size_t i = 0; i < dense.data.size(); ++i)
-    dense.data[i] = static_cast<std::uint8_t>(random_bits() & (i % 2 == 0 ? 0xff : 0x3b));
+    dense.data[i] = static_cast<std::uint8_t>((random_bits() & (i % 2 == 0 ? 0xff : 0x9b)) |
+                                              (i % 2 == 0 ? 0 : 0x20));
   constexpr std::size_t kHead = 128, kContext = 4096;
   Buffer<float> scores = need<float>(kContext);
   Buffer<std::uint8_t> attended = need<std::uint8_t>(kHead * sizeof(float));

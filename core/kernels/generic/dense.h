@@ -1,13 +1,16 @@
 // Products with matrices that stay as the file has them. Float types multiply floats; quantised types multiply int8
 // blocks of 32. Layout diagrams of the quantised blocks stand in tensor/rows.cpp.
 //
-// V adds to floats.h: B32 (32 bytes) with load32, nibbles, and32, or32, shr32<n>, shl32<n>; L8 (eight int32) with
-// dot4_u7 (bytes 0..127), dot4_i8 (any bytes), sub_lanes, scale_lanes, lanes_to_float.
+// V adds to floats.h: B32 (32 bytes) with load32, nibbles, and32, or32, shr32<n>, shl32<n>; L8 (eight int32, each of four
+// neighbouring products) with dot4_i8 (any bytes), dot4_centred (activations times code - centre, codes 0..63) and
+// dot4_scaled<k>, the same with lanes 0..3 times scale 2k and lanes 4..7 times scale 2k + 1 of sixteen that load_scales
+// took; lanes_to_float.
 #pragma once
 
 #include "base/half.h"
 #include "kernels/generic/floats.h"
 
+#include <bit>
 #include <cstring>
 
 namespace bitnet::generic {
@@ -38,10 +41,13 @@ void dense_bf16(const DenseMatrix& m, const DenseBatch& x, std::size_t first, st
   dense_floats<V, std::uint16_t>(m, x, first, count, out, out_stride, LoadBfloat<V>{});
 }
 
+/// half_to_float without its case for what is not finite, which the loader lets nobody in with.
 inline float block_half(const std::uint8_t* bytes) {
   std::uint16_t half;
   std::memcpy(&half, bytes, sizeof half);
-  return half_to_float(half);
+  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16;
+  const std::uint32_t magnitude = static_cast<std::uint32_t>(half & 0x7fffU) << 13;
+  return std::bit_cast<float>(sign | magnitude) * 0x1p112F;
 }
 
 /// acc += float(lanes) * scale
@@ -88,9 +94,7 @@ void dense_q4_0(const DenseMatrix& m, const DenseBatch& x, std::size_t first, st
   dense_blocks<V, 32, 18>(
       m, x, first, count, out, out_stride,
       [](auto acc, const std::uint8_t* w, const std::int8_t* values, const float* scales) {
-        const auto a = V::load32(values);
-        const auto lanes =
-            V::sub_lanes(V::dot4_u7(a, V::nibbles(w + 2)), V::dot4_u7(a, V::fill32(8)));
+        const auto lanes = V::dot4_centred(V::load32(values), V::nibbles(w + 2), 8);
         return accumulate<V>(acc, lanes, block_half(w) * scales[0]);
       });
 }
@@ -102,26 +106,27 @@ void dense_q6_k(const DenseMatrix& m, const DenseBatch& x, std::size_t first, st
   dense_blocks<V, 256, 210>(
       m, x, first, count, out, out_stride,
       [](auto acc, const std::uint8_t* w, const std::int8_t* values, const float* scales) {
-        const float d = block_half(w + 208);
-        const auto* sc = reinterpret_cast<const std::int8_t*>(w + 192);
-        for (std::size_t half = 0; half < 2; ++half) {
-          const auto high = V::load32(w + 128 + 32 * half);
-          const auto low0 = V::load32(w + 64 * half);
-          const auto low1 = V::load32(w + 64 * half + 32);
-          const auto quarter = [&](std::size_t s, auto low4, auto high2) {
-            const auto codes =
-                V::or32(V::and32(low4, 15), V::template shl32<4>(V::and32(high2, 3)));
-            const std::size_t at = 4 * half + s;
-            const auto a = V::load32(values + 32 * at);
-            const auto lanes = V::sub_lanes(V::dot4_u7(a, codes), V::dot4_u7(a, V::fill32(32)));
-            acc = accumulate<V>(acc, V::scale_lanes(lanes, sc[2 * at], sc[2 * at + 1]),
-                                d * scales[at]);
-          };
-          quarter(0, low0, high);
-          quarter(1, low1, V::template shr32<2>(high));
-          quarter(2, V::template shr32<4>(low0), V::template shr32<4>(high));
-          quarter(3, V::template shr32<4>(low1), V::template shr32<6>(high));
-        }
+        const auto sc = V::load_scales(reinterpret_cast<const std::int8_t*>(w + 192));
+        alignas(32) float d[8];
+        V::store(d, V::mul(V::set(block_half(w + 208)), V::load(scales)));
+        const auto quarter = [&]<int At>(auto low4, auto high2) {
+          const auto codes = V::or32(V::and32(low4, 15), V::template shl32<4>(V::and32(high2, 3)));
+          acc = accumulate<V>(
+              acc, V::template dot4_scaled<At>(V::load32(values + 32 * At), codes, 32, sc), d[At]);
+        };
+        const auto half = [&]<int Half>() {
+          const auto high = V::load32(w + 128 + 32 * Half);
+          const auto low0 = V::load32(w + 64 * Half);
+          const auto low1 = V::load32(w + 64 * Half + 32);
+          quarter.template operator()<4 * Half>(low0, high);
+          quarter.template operator()<4 * Half + 1>(low1, V::template shr32<2>(high));
+          quarter.template operator()<4 * Half + 2>(V::template shr32<4>(low0),
+                                                    V::template shr32<4>(high));
+          quarter.template operator()<4 * Half + 3>(V::template shr32<4>(low1),
+                                                    V::template shr32<6>(high));
+        };
+        half.template operator()<0>();
+        half.template operator()<1>();
         return acc;
       });
 }

@@ -24,9 +24,6 @@ struct Avx512Vnni : X86Lanes {
   static Acc acc_zero() { return _mm512_setzero_si512(); }
   static Part mac(Part part, I8 a, U8 codes) { return _mm512_dpbusd_epi32(part, codes, a); }
   static Acc widen(Acc acc, Part part) { return _mm512_add_epi32(acc, part); }
-  static L8 dot4_u7(B32 a, B32 codes) {
-    return _mm256_dpbusd_epi32(_mm256_setzero_si256(), codes, a);
-  }
   static L8 dot4_i8(B32 a, B32 b) {
     return _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_abs_epi8(b), _mm256_sign_epi8(a, b));
   }

@@ -22,7 +22,15 @@ struct NeonDotprod : NeonLanes {
     return vdotq_s32(vdupq_n_s32(0), vreinterpretq_s8_u8(a), vreinterpretq_s8_u8(b));
   }
   static L8 dot4_i8(B32 a, B32 b) { return {dot4(a.lo, b.lo), dot4(a.hi, b.hi)}; }
-  static L8 dot4_u7(B32 a, B32 codes) { return dot4_i8(a, codes); }
+  static L8 dot4_centred(B32 a, B32 codes, std::uint8_t centre) {
+    const uint8x16_t c = vdupq_n_u8(centre);
+    return dot4_i8(a, {vsubq_u8(codes.lo, c), vsubq_u8(codes.hi, c)});
+  }
+  using Scales = const std::int8_t*;
+  static Scales load_scales(const std::int8_t* p) { return p; }
+  template <int K> static L8 dot4_scaled(B32 a, B32 codes, std::uint8_t centre, Scales scales) {
+    return scale_lanes(dot4_centred(a, codes, centre), scales[2 * K], scales[2 * K + 1]);
+  }
 };
 
 } // namespace

@@ -97,7 +97,6 @@ struct NeonLanes {
   static B32 or32(B32 a, B32 b) { return {vorrq_u8(a.lo, b.lo), vorrq_u8(a.hi, b.hi)}; }
   template <int N> static B32 shr32(B32 a) { return {vshrq_n_u8(a.lo, N), vshrq_n_u8(a.hi, N)}; }
   template <int N> static B32 shl32(B32 a) { return {vshlq_n_u8(a.lo, N), vshlq_n_u8(a.hi, N)}; }
-  static L8 sub_lanes(L8 a, L8 b) { return {vsubq_s32(a.lo, b.lo), vsubq_s32(a.hi, b.hi)}; }
   static L8 scale_lanes(L8 a, std::int32_t low, std::int32_t high) {
     return {vmulq_n_s32(a.lo, low), vmulq_n_s32(a.hi, high)};
   }

@@ -157,16 +157,22 @@ struct Scalar {
       r.v[i / 4] += static_cast<std::int8_t>(a.v[i]) * static_cast<std::int8_t>(b.v[i]);
     return r;
   }
-  static L8 dot4_u7(const B32& a, const B32& codes) { return dot4_i8(a, codes); }
-  static L8 sub_lanes(L8 a, const L8& b) {
-    for (std::size_t i = 0; i < 8; ++i)
-      a.v[i] -= b.v[i];
-    return a;
-  }
   static L8 scale_lanes(L8 a, std::int32_t low, std::int32_t high) {
     for (std::size_t i = 0; i < 8; ++i)
       a.v[i] *= i < 4 ? low : high;
     return a;
+  }
+  static L8 dot4_centred(const B32& a, const B32& codes, std::uint8_t centre) {
+    B32 weights = codes;
+    for (auto& x : weights.v)
+      x = static_cast<std::uint8_t>(x - centre);
+    return dot4_i8(a, weights);
+  }
+  using Scales = const std::int8_t*;
+  static Scales load_scales(const std::int8_t* p) { return p; }
+  template <int K>
+  static L8 dot4_scaled(const B32& a, const B32& codes, std::uint8_t centre, Scales scales) {
+    return scale_lanes(dot4_centred(a, codes, centre), scales[2 * K], scales[2 * K + 1]);
   }
   static F8 lanes_to_float(const L8& a) {
     return each([&](std::size_t i) { return static_cast<float>(a.v[i]); });

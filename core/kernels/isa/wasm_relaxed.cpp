@@ -19,6 +19,14 @@ struct WasmRelaxed : WasmLanes {
     const v128_t none = wasm_i32x4_splat(0);
     return {mac(none, a.lo, codes.lo), mac(none, a.hi, codes.hi)};
   }
+  static L8 dot4_centred(B32 a, B32 codes, std::uint8_t centre) {
+    return sub_lanes(dot4_u7(a, codes), dot4_u7(a, fill32(centre)));
+  }
+  using Scales = const std::int8_t*;
+  static Scales load_scales(const std::int8_t* p) { return p; }
+  template <int K> static L8 dot4_scaled(B32 a, B32 codes, std::uint8_t centre, Scales scales) {
+    return scale_lanes(dot4_centred(a, codes, centre), scales[2 * K], scales[2 * K + 1]);
+  }
 };
 
 } // namespace

@@ -23,6 +23,14 @@ struct WasmRelaxed16 : WasmLanes {
   static L8 dot4_u7(B32 a, B32 codes) {
     return {dot4_half(a.lo, codes.lo), dot4_half(a.hi, codes.hi)};
   }
+  static L8 dot4_centred(B32 a, B32 codes, std::uint8_t centre) {
+    return sub_lanes(dot4_u7(a, codes), dot4_u7(a, fill32(centre)));
+  }
+  using Scales = const std::int8_t*;
+  static Scales load_scales(const std::int8_t* p) { return p; }
+  template <int K> static L8 dot4_scaled(B32 a, B32 codes, std::uint8_t centre, Scales scales) {
+    return scale_lanes(dot4_centred(a, codes, centre), scales[2 * K], scales[2 * K + 1]);
+  }
 
   /// Outside seven bits the dot product shows how an engine computes it: 4 * 127 * 255 = 129540 with VNNI, -508 where
   /// bytes are signed (ARM), 2 * 32767 with the saturating pmaddubsw.

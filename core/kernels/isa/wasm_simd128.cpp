@@ -18,7 +18,15 @@ struct WasmSimd128 : WasmLanes {
   static Acc widen(Acc acc, Part part) {
     return wasm_i32x4_add(acc, wasm_i32x4_extadd_pairwise_i16x8(part));
   }
-  static L8 dot4_u7(B32 a, B32 codes) { return dot4_i8(a, codes); }
+  static L8 dot4_centred(B32 a, B32 codes, std::uint8_t centre) {
+    const v128_t c = wasm_u8x16_splat(centre);
+    return dot4_i8(a, {wasm_i8x16_sub(codes.lo, c), wasm_i8x16_sub(codes.hi, c)});
+  }
+  using Scales = const std::int8_t*;
+  static Scales load_scales(const std::int8_t* p) { return p; }
+  template <int K> static L8 dot4_scaled(B32 a, B32 codes, std::uint8_t centre, Scales scales) {
+    return scale_lanes(dot4_centred(a, codes, centre), scales[2 * K], scales[2 * K + 1]);
+  }
 };
 
 } // namespace

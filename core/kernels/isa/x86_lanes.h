@@ -78,17 +78,28 @@ struct X86Lanes {
   // Bits that cross a byte are masked off by the and32 that follows every shift.
   template <int N> static B32 shr32(B32 a) { return _mm256_srli_epi16(a, N); }
   template <int N> static B32 shl32(B32 a) { return _mm256_slli_epi16(a, N); }
-  static L8 dot4_u7(B32 a, B32 codes) {
-    return _mm256_madd_epi16(_mm256_maddubs_epi16(codes, a), _mm256_set1_epi16(1));
+  /// Pairs of a * (code - centre): at most 2 * 127 * (63 + 32), inside 16 bits.
+  static __m256i centred_pairs(B32 a, B32 codes, std::uint8_t centre) {
+    return _mm256_sub_epi16(_mm256_maddubs_epi16(codes, a),
+                            _mm256_maddubs_epi16(fill32(centre), a));
+  }
+  static L8 dot4_centred(B32 a, B32 codes, std::uint8_t centre) {
+    return _mm256_madd_epi16(centred_pairs(a, codes, centre), _mm256_set1_epi16(1));
+  }
+  using Scales = __m256i; // as 16 bits: the even ones, then the odd ones
+  static Scales load_scales(const std::int8_t* p) {
+    const __m128i evens_odds = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
+    return _mm256_cvtepi8_epi16(
+        _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)), evens_odds));
+  }
+  template <int K> static L8 dot4_scaled(B32 a, B32 codes, std::uint8_t centre, Scales scales) {
+    const __m256i both = _mm256_shuffle_epi8(scales, _mm256_set1_epi16(2 * K | (2 * K + 1) << 8));
+    return _mm256_madd_epi16(centred_pairs(a, codes, centre), both);
   }
   static L8 dot4_i8(B32 a, B32 b) {
     // |b| is at most 128 as an unsigned byte and |a| at most 127: two products stay below 32767.
     return _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(b), _mm256_sign_epi8(a, b)),
                              _mm256_set1_epi16(1));
-  }
-  static L8 sub_lanes(L8 a, L8 b) { return _mm256_sub_epi32(a, b); }
-  static L8 scale_lanes(L8 a, std::int32_t low, std::int32_t high) {
-    return _mm256_mullo_epi32(a, _mm256_set_m128i(_mm_set1_epi32(high), _mm_set1_epi32(low)));
   }
   static F8 lanes_to_float(L8 a) { return _mm256_cvtepi32_ps(a); }
 };
