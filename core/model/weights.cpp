@@ -70,6 +70,7 @@ Result<WeightsLoader> WeightsLoader::make(const Gguf& gguf, const Config& config
             [](const Slot& a, const Slot& b) { return a.info->offset < b.info->offset; });
   BITNET_TRY(loader.check_known(gguf));
   BITNET_TRY(loader.check_memory());
+  BITNET_TRY(loader.allocate());
   BITNET_TRY(loader.begin_tensor());
   return loader;
 }
@@ -183,6 +184,35 @@ Status WeightsLoader::check_memory() const noexcept {
   return {};
 }
 
+/// One allocation for all matrices: it fails before anything is fetched, not after, and large pages hold more than one.
+Status WeightsLoader::allocate() noexcept {
+  const auto bytes_of = [this](const Slot& slot) noexcept -> std::uint64_t {
+    if (slot.matrix == nullptr)
+      return 0;
+    const auto rows = static_cast<std::size_t>(slot.info->rows());
+    const auto columns = static_cast<std::size_t>(slot.info->columns());
+    return dtype_info(slot.info->type).ternary ? packed_bytes(*kernels_, rows, columns)
+                                               : slot.info->bytes;
+  };
+  constexpr std::uint64_t kAlignment = Buffer<std::uint8_t>::kAlignment;
+  std::uint64_t total =
+      0; // tensors lie apart in the file, and packed ones take a bounded multiple: no overflow
+  for (const Slot& slot : slots_)
+    total += (bytes_of(slot) + kAlignment - 1) / kAlignment * kAlignment;
+  auto memory = Buffer<std::uint8_t>::make_raw(total, "weights", Pages::kLarge);
+  BITNET_TRY(memory);
+  weights_->memory = std::move(*memory);
+  std::size_t at = 0;
+  for (const Slot& slot : slots_) {
+    if (slot.matrix == nullptr)
+      continue;
+    const auto bytes = static_cast<std::size_t>(bytes_of(slot));
+    slot.matrix->data = {weights_->memory.data() + at, bytes};
+    at += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  }
+  return {};
+}
+
 Error WeightsLoader::bad_weights(const char* what) const noexcept {
   return Error(ErrorCode::BadWeights) << slots_[slot_].info->name << ": " << what;
 }
@@ -202,10 +232,6 @@ Status WeightsLoader::begin_tensor() noexcept {
     m.rows = static_cast<std::size_t>(info.rows());
     m.columns = static_cast<std::size_t>(info.columns());
     if (m.ternary()) {
-      auto data = Buffer<std::uint8_t>::make_raw(packed_bytes(*kernels_, m.rows, m.columns),
-                                                 "packed weights");
-      BITNET_TRY(data);
-      m.data = std::move(*data);
       const std::size_t padded_rows = round_up(m.rows, kernels_->tile_rows);
       const std::size_t groups =
           m.type == DType::kI2_S ? 1 : round_up(m.columns, kColumnPad) / kColumnPad;
@@ -214,9 +240,6 @@ Status WeightsLoader::begin_tensor() noexcept {
       (m.type == DType::kI2_S ? m.row_scales : m.group_scales) = std::move(*scales);
     } else {
       m.row_bytes = static_cast<std::size_t>(info.bytes / info.rows());
-      auto data = Buffer<std::uint8_t>::make_raw(info.bytes, "weights");
-      BITNET_TRY(data);
-      m.data = std::move(*data);
     }
   }
   return next_piece();

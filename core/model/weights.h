@@ -19,8 +19,8 @@ struct Matrix {
   std::size_t rows = 0;
   std::size_t columns = 0;
   std::size_t row_bytes = 0; ///< dense only
-  Buffer<std::uint8_t> data;
-  Buffer<float> row_scales; ///< ternary: [padded rows], empty when group_scales is used
+  MutableBytes data;         ///< in Weights::memory
+  Buffer<float> row_scales;  ///< ternary: [padded rows], empty when group_scales is used
   Buffer<float>
       group_scales; ///< ternary: [padded rows][padded columns / 256], empty when rows are uniform
   float factor = 1.0F; ///< the optional <name>.scale tensor; folded into the scales at the end
@@ -62,6 +62,7 @@ struct Weights {
   Buffer<float> output_norm;   ///< [H]
   Buffer<float> rope_divisors; ///< [rope_dim / 2]; empty: all 1
   std::unique_ptr<Layer[]> layers;
+  Buffer<std::uint8_t> memory; ///< of all matrices, in file order
   std::uint64_t bytes = 0;
   std::uint64_t parameters = 0;
   std::uint64_t ternary_parameters = 0;
@@ -110,6 +111,7 @@ private:
 
   Status check_memory() const noexcept;
   Status check_known(const Gguf& gguf) const noexcept;
+  Status allocate() noexcept;
   Status begin_tensor() noexcept;
   Status next_piece() noexcept;
   Status accept_ternary(Matrix& matrix) noexcept;

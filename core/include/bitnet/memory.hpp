@@ -14,6 +14,15 @@
 
 namespace bitnet {
 
+/// Kind of pages to ask the system for. Large ones spare translations where gigabytes are read in a row; a system
+/// without them gives what it has.
+enum class Pages : std::uint8_t { kAny, kLarge };
+
+namespace detail {
+/// Freed by std::free; null when there is no such memory. `bytes` is a multiple of `alignment`.
+void* allocate(std::size_t bytes, std::size_t alignment, Pages pages) noexcept;
+} // namespace detail
+
 /// A fixed number of T, aligned to 64 bytes (a cache line and the widest vector).
 template <class T> class Buffer {
   static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
@@ -43,7 +52,8 @@ public:
 
   /// The same with unspecified content, for what is written before it is read: the system gives such memory only as it
   /// is touched, so that a long context costs what is used of it.
-  static Result<Buffer> make_raw(std::uint64_t count, const char* what) noexcept {
+  static Result<Buffer> make_raw(std::uint64_t count, const char* what,
+                                 Pages pages = Pages::kAny) noexcept {
     constexpr std::uint64_t kMost =
         (std::numeric_limits<std::size_t>::max() / 2 - kAlignment) / sizeof(T);
     Buffer buffer;
@@ -52,7 +62,7 @@ public:
     if (count <= kMost) {
       const std::size_t bytes =
           (static_cast<std::size_t>(count) * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
-      buffer.data_ = static_cast<T*>(std::aligned_alloc(kAlignment, bytes));
+      buffer.data_ = static_cast<T*>(detail::allocate(bytes, kAlignment, pages));
       if (buffer.data_ != nullptr) {
         buffer.size_ = static_cast<std::size_t>(count);
         return buffer;
