@@ -21,8 +21,8 @@ const pages = {
   bitnet: `
     import { BitNet } from '/bitnet/index.js';
     let model;
-    globalThis.load = async ({ threads, flavour, head }) => {
-      const options = { threads, context: 1024 };
+    globalThis.load = async ({ threads, context, flavour, head }) => {
+      const options = { threads, context };
       if (flavour) options.flavour = flavour;
       if (head) options.head = head;
       model = await BitNet.load(new URL('/model.gguf', location), options);
@@ -36,9 +36,9 @@ const pages = {
   wllama: `
     import { Wllama } from '/wllama/index.js';
     const wllama = new Wllama({ default: '/wllama/wasm/wllama.wasm' }, { suppressNativeLog: true });
-    globalThis.load = async ({ threads }) => {
+    globalThis.load = async ({ threads, context }) => {
       const blob = await (await fetch('/model.gguf')).blob();
-      await wllama.loadModel([blob], { n_ctx: 1024, n_threads: threads, n_gpu_layers: 0, n_parallel: 1 });
+      await wllama.loadModel([blob], { n_ctx: context, n_threads: threads, n_gpu_layers: 0, n_parallel: 1 });
       return { what: Wllama.getLibllamaVersion() + ', ' + wllama.getNumThreads() + ' threads', isa: 'wasm', threads: wllama.getNumThreads() };
     };
     globalThis.measure = async (prompt, tokens) => {
@@ -184,7 +184,7 @@ export async function openBrowser(name) {
   return {
     version: await browser.version(),
     /// One turn of contender.engine ("bitnet" or "wllama") on the file `model`; ours comes from the folder `dist`.
-    async turn({ engine, threads, flavour, head, prompt = 128, tokens = 48 }, { model, dist }) {
+    async turn({ engine, threads, flavour, head, context = 1024, prompt = 128, tokens = 48 }, { model, dist }) {
       if (engine === 'wllama') fetchWllama();
       Object.assign(served, { model, dist });
       let memory = 0;
@@ -192,7 +192,7 @@ export async function openBrowser(name) {
       try {
         return await withPage(engine, async (page) => {
           const start = performance.now();
-          const loaded = await page.evaluate((settings) => globalThis.load(settings), { threads, flavour, head });
+          const loaded = await page.evaluate((settings) => globalThis.load(settings), { threads, context, flavour, head });
           if (loaded.threads !== threads) throw new Error(`${engine}: ${loaded.threads} threads instead of ${threads}`);
           const load = (performance.now() - start) / 1000;
           const measure = (p, n) => page.evaluate((a, b) => globalThis.measure(a, b), text(p), n);
