@@ -1,4 +1,4 @@
-// The table of one instruction set from its policy V. A hand-written override replaces one entry after this.
+// The table of one instruction set from its policy V; Ternary is ternary.h's body or ternary_lut.h's.
 #pragma once
 
 #include "kernels/generic/dense.h"
@@ -7,9 +7,9 @@
 
 namespace bitnet::generic {
 
-template <class V>
+template <class V, auto Ternary = ternary<V>>
 constexpr Kernels make_kernels(std::string_view name, bool (*suits)() = nullptr) {
-  static_assert(kRowPad % V::kTileRows == 0 && V::kTileRows % V::kGemmRows == 0);
+  static_assert(kRowPad % V::kTileRows == 0);
   static_assert(kColumnPad % (4 * V::kStripBytes) == 0);
   return Kernels{
       .name = name,
@@ -18,7 +18,7 @@ constexpr Kernels make_kernels(std::string_view name, bool (*suits)() = nullptr)
       .strip_bytes = V::kStripBytes,
       .quantize = quantize<V>,
       .quantize_blocks = quantize_blocks<V>,
-      .ternary = ternary<V>,
+      .ternary = Ternary,
       .dense = {dense_f32<V>, dense_f16<V>, dense_bf16<V>, dense_q8_0<V>, dense_q4_0<V>,
                 dense_q6_k<V>},
       .rmsnorm = rmsnorm<V>,

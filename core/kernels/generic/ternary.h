@@ -211,6 +211,7 @@ inline void shared_tile(const TernaryMatrix& matrix, const Int8Batch& x, std::si
 template <class V>
 void ternary(const TernaryMatrix& matrix, const Int8Batch& x, std::size_t first_tile,
              std::size_t tiles, float* out, std::size_t out_stride) {
+  static_assert(V::kTileRows % V::kGemmRows == 0);
   for (std::size_t tile = first_tile; tile < first_tile + tiles; ++tile) {
     std::size_t column = 0;
     if constexpr (V::kShared != 0) {

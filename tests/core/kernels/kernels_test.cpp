@@ -198,6 +198,9 @@ TEST_CASE("ternary products of every small size", "[kernels]") {
     for (const std::size_t columns : {1100U, 2048U, 5000U, 20'000U})
       for (const std::uint64_t style : {0U, 1U, 3U, 4U})
         wrong += TernaryCase(random, 8, columns, 5, style).agrees(*k, random) ? 0 : 1;
+    // Taller than what bodies that keep sums of many rows keep at a time.
+    for (const std::uint64_t style : {3U, 4U, 5U})
+      wrong += TernaryCase(random, 4200, 300, 2, style).agrees(*k, random) ? 0 : 1;
     INFO(k->name);
     CHECK(wrong == 0);
   }
