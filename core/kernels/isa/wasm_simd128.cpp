@@ -29,11 +29,11 @@ struct WasmSimd128 : WasmLanes {
     const auto even = [](v128_t words, v128_t odd) {
       return wasm_i16x8_sub(words, wasm_i16x8_shl(odd, 8));
     };
-    const auto first = [](v128_t even, v128_t odd) { // words of rows 0..7
-      return wasm_i16x8_shuffle(even, odd, 0, 8, 1, 9, 2, 10, 3, 11);
+    const auto first = [](v128_t a, v128_t b) { // words of rows 0..7
+      return wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
     };
-    const auto second = [](v128_t even, v128_t odd) {
-      return wasm_i16x8_shuffle(even, odd, 4, 12, 5, 13, 6, 14, 7, 15);
+    const auto second = [](v128_t a, v128_t b) {
+      return wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
     };
     const v128_t low_even = even(low_words, low_odd), high_even = even(high_words, high_odd);
     const v128_t low0 = first(low_even, low_odd), low1 = second(low_even, low_odd);
