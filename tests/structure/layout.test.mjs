@@ -60,7 +60,7 @@ function isaFaults({ def, cmake, features, sources, text }) {
   }
   for (const name of sources) {
     if (!rows.includes(name)) say(`isa/${name}.cpp has no row in kernels.def`);
-    if (!new RegExp(`const Kernels kernels_${name} =\\s+generic::make_kernels<\\w+>\\("${name}"[,)]`).test(text(name))) {
+    if (!new RegExp(`const Kernels kernels_${name} =\\s+generic::make_kernels<[\\w:<>, ]+>\\("${name}"[,)]`).test(text(name))) {
       say(`isa/${name}.cpp does not define kernels_${name}`);
     }
   }
