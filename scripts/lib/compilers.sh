@@ -17,6 +17,13 @@ setup_llvm() {
 }
 llvm_bin() { dirname "$(readlink -f "$(on_system clang-22)")"; }
 
+# To build for 64-bit ARM Linux elsewhere, and to run what was built: Debian's cross compiler and the emulator of programs.
+setup_aarch64() {
+  if [ "$(uname -m)" = aarch64 ]; then return; fi # the native build is that
+  apt_install g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+  choose aarch64 "BITNET_QEMU_AARCH64=$(on_system qemu-aarch64)"
+}
+
 setup_lint() {
   setup_llvm
   if ! on_system clang-format-22 >/dev/null || ! on_system clang-tidy-22 >/dev/null; then apt_install clang-format-22 clang-tidy-22; fi

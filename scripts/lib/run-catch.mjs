@@ -1,12 +1,16 @@
 // Runs a Catch2 program and records each test case's result (see results.mjs).
-//   node run-catch.mjs SUITE COMMAND [ARG...]
+//   node run-catch.mjs SUITE COMMAND [ARG...] [TAG...]
+// TAG, as Catch2 writes it: [of those to run] or ~[of those not to].
 // A test case that ends the whole program (a crash; a failed REQUIRE or a SKIP where there are no C++ exceptions) is
 // recorded for what it was, and the program is started again for the test cases after it.
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { record, shown, describe } from './results.mjs';
 
-const [suite, command, ...args] = process.argv.slice(2);
+const [suite, command, ...words] = process.argv.slice(2);
+const isTag = (word) => /^~?\[/.test(word);
+const tags = words.filter(isTag);
+const args = words.filter((word) => !isTag(word));
 const base = `build/test-results/${suite}`;
 
 function run(...more) {
@@ -28,14 +32,14 @@ function failures(xml) {
   });
 }
 
-const listing = run('--list-tests', '--verbosity', 'quiet');
+const listing = run(...tags, '--list-tests', '--verbosity', 'quiet');
 let pending = listing.out.split('\n').map((line) => line.trim()).filter(Boolean);
 if (pending.length === 0) {
   record(`${base}.tsv`, 'failed', 'list of tests', listing.end);
   console.log(describe(`${suite}: list of tests`, `${listing.end}\n${listing.err || listing.out}`));
 }
 
-for (let select = []; pending.length > 0; select = ['--input-file', `${base}.todo`]) {
+for (let select = tags; pending.length > 0; select = ['--input-file', `${base}.todo`]) {
   rmSync(`${base}.xml`, { force: true });
   const { out, err, end } = run(...select, '--reporter', `xml::out=${base}.xml`);
   appendFileSync(`${base}.log`, out + err);
