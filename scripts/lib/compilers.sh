@@ -17,11 +17,13 @@ setup_llvm() {
 }
 llvm_bin() { dirname "$(readlink -f "$(on_system clang-22)")"; }
 
-# To build for 64-bit ARM Linux elsewhere, and to run what was built: Debian's cross compiler and the emulator of programs.
+# To build for 64-bit ARM Linux elsewhere, and to run programs of other processors: Debian's cross compiler, and QEMU.
 setup_aarch64() {
   if [ "$(uname -m)" = aarch64 ]; then return; fi # the native build is that
   apt_install g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
-  choose aarch64 "BITNET_QEMU_AARCH64=$(on_system qemu-aarch64)"
+  local chosen=("BITNET_QEMU_AARCH64=$(on_system qemu-aarch64)")
+  if [ "$(uname -m)" = x86_64 ]; then chosen+=("BITNET_QEMU_X86_64=$(on_system qemu-x86_64)"); fi # lesser ones than this
+  choose aarch64 "${chosen[@]}"
 }
 
 setup_lint() {

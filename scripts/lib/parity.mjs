@@ -23,7 +23,8 @@ for (const [name, hashes] of [...seen].sort()) {
 const wasmedge = process.arch === 'x64' ? ['0.14', '0.17'] : []; // Debian's amd64 packages
 const javascript = ['deno', 'bun'].filter((name) => existsSync(`build/toolchain/env.d/${name}.sh`)); // set up by --full
 const wasmtimeC = existsSync('build/toolchain/env.d/wasmtime-c.sh'); // or there is none for this machine, and no bitnet-nn
-const emulated = existsSync('build/toolchain/env.d/aarch64.sh') ? [/^qemu-max-neon_dotprod 2$/, /^qemu-cortex-a53-neon 1$/] : [];
+const emulated = !existsSync('build/toolchain/env.d/aarch64.sh') ? [] // this machine is one
+  : [/^qemu-max-neon_dotprod 2$/, /^qemu-cortex-a53-neon 1$/, ...process.arch === 'x64' ? [/^qemu-Haswell-avx2 2$/, /^qemu-Nehalem-scalar 1$/] : []];
 const expected = {
   native: [/^native-scalar 1$/, /^native-scalar 2$/, /^native-avx2 1$/, /^native-avx2 2$/, /^native-avx512_vnni 2$/, ...emulated],
   wasm: [/^node-simd-st 1$/, /^node-relaxed-st 1$/, /^node-simd-mt 2$/, /^node-relaxed-mt 2$/,
