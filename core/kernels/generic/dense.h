@@ -109,8 +109,8 @@ void dense_q6_k(const DenseMatrix& m, const DenseBatch& x, std::size_t first, st
         const auto sc = V::load_scales(reinterpret_cast<const std::int8_t*>(w + 192));
         alignas(32) float d[8];
         V::store(d, V::mul(V::set(block_half(w + 208)), V::load(scales)));
-        const auto quarter = [&]<int At>(auto low4, auto high2) {
-          const auto codes = V::or32(V::and32(low4, 15), V::template shl32<4>(V::and32(high2, 3)));
+        const auto quarter = [&]<int At>(auto low4, auto high2) { // in bits 0 to 3, in bits 4 and 5
+          const auto codes = V::or32(V::and32(low4, 15), V::and32(high2, 0x30));
           acc = accumulate<V>(
               acc, V::template dot4_scaled<At>(V::load32(values + 32 * At), codes, 32, sc), d[At]);
         };
@@ -118,12 +118,11 @@ void dense_q6_k(const DenseMatrix& m, const DenseBatch& x, std::size_t first, st
           const auto high = V::load32(w + 128 + 32 * Half);
           const auto low0 = V::load32(w + 64 * Half);
           const auto low1 = V::load32(w + 64 * Half + 32);
-          quarter.template operator()<4 * Half>(low0, high);
-          quarter.template operator()<4 * Half + 1>(low1, V::template shr32<2>(high));
-          quarter.template operator()<4 * Half + 2>(V::template shr32<4>(low0),
-                                                    V::template shr32<4>(high));
+          quarter.template operator()<4 * Half>(low0, V::template shl32<4>(high));
+          quarter.template operator()<4 * Half + 1>(low1, V::template shl32<2>(high));
+          quarter.template operator()<4 * Half + 2>(V::template shr32<4>(low0), high);
           quarter.template operator()<4 * Half + 3>(V::template shr32<4>(low1),
-                                                    V::template shr32<6>(high));
+                                                    V::template shr32<2>(high));
         };
         half.template operator()<0>();
         half.template operator()<1>();

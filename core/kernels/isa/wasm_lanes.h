@@ -20,6 +20,16 @@ struct WasmLanes {
     return wasm_v128_load(lanes);
   }
   template <std::uint8_t Byte> static v128_t bytes() { return constant<Byte * 0x01010101U>(); }
+  /// The same for a byte below 64 that is constant where this is inlined.
+  static v128_t fill(std::uint8_t byte) {
+    static constexpr std::uint8_t kBytes[] = {
+        0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+        22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+        44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+    const std::uint8_t* from = kBytes;
+    __asm__("" : "+r"(from));
+    return wasm_v128_load8_splat(from + byte);
+  }
 
   struct F8 {
     v128_t lo, hi;
@@ -102,15 +112,13 @@ struct WasmLanes {
     const auto* bytes = static_cast<const std::uint8_t*>(p);
     return {wasm_v128_load(bytes), wasm_v128_load(bytes + 16)};
   }
-  static B32 fill32(std::uint8_t x) { return {wasm_u8x16_splat(x), wasm_u8x16_splat(x)}; }
   static B32 nibbles(const std::uint8_t* p) {
     const v128_t packed = wasm_v128_load(p);
     return {wasm_v128_and(packed, bytes<15>()),
             wasm_v128_and(wasm_u16x8_shr(packed, 4), bytes<15>())};
   }
   static B32 and32(B32 a, std::uint8_t mask) {
-    return {wasm_v128_and(a.lo, wasm_u8x16_splat(mask)),
-            wasm_v128_and(a.hi, wasm_u8x16_splat(mask))};
+    return {wasm_v128_and(a.lo, fill(mask)), wasm_v128_and(a.hi, fill(mask))};
   }
   static B32 or32(B32 a, B32 b) { return {wasm_v128_or(a.lo, b.lo), wasm_v128_or(a.hi, b.hi)}; }
   // 16-bit shifts: engines have no byte shift, and bits that cross a byte are masked off by the and32 that follows.
@@ -120,12 +128,11 @@ struct WasmLanes {
   template <int N> static B32 shl32(B32 a) {
     return {wasm_i16x8_shl(a.lo, N), wasm_i16x8_shl(a.hi, N)};
   }
-  /// Four neighbouring products per lane, any signed bytes.
+  /// Four neighbouring products per lane, any signed bytes: the even ones and the odd ones as words.
   static v128_t dot4(v128_t a, v128_t b) {
-    const v128_t low = wasm_i32x4_extadd_pairwise_i16x8(wasm_i16x8_extmul_low_i8x16(a, b));
-    const v128_t high = wasm_i32x4_extadd_pairwise_i16x8(wasm_i16x8_extmul_high_i8x16(a, b));
-    return wasm_i32x4_add(wasm_i32x4_shuffle(low, high, 0, 2, 4, 6),
-                          wasm_i32x4_shuffle(low, high, 1, 3, 5, 7));
+    const auto even = [](v128_t x) { return wasm_i16x8_shr(wasm_i16x8_shl(x, 8), 8); };
+    return wasm_i32x4_add(wasm_i32x4_dot_i16x8(even(a), even(b)),
+                          wasm_i32x4_dot_i16x8(wasm_i16x8_shr(a, 8), wasm_i16x8_shr(b, 8)));
   }
   static L8 dot4_i8(B32 a, B32 b) { return {dot4(a.lo, b.lo), dot4(a.hi, b.hi)}; }
   static L8 sub_lanes(L8 a, L8 b) {

@@ -20,7 +20,7 @@ struct WasmRelaxed : WasmLanes {
     return {mac(none, a.lo, codes.lo), mac(none, a.hi, codes.hi)};
   }
   static L8 dot4_centred(B32 a, B32 codes, std::uint8_t centre) {
-    return sub_lanes(dot4_u7(a, codes), dot4_u7(a, fill32(centre)));
+    return sub_lanes(dot4_u7(a, codes), dot4_u7(a, {fill(centre), fill(centre)}));
   }
   using Scales = const std::int8_t*;
   static Scales load_scales(const std::int8_t* p) { return p; }

@@ -17,19 +17,23 @@ struct WasmRelaxed16 : WasmLanes {
   static Acc widen(Acc acc, Part part) {
     return wasm_i32x4_add(acc, wasm_i32x4_extadd_pairwise_i16x8(part));
   }
-  static v128_t dot4_half(v128_t a, v128_t codes) {
-    return wasm_i32x4_extadd_pairwise_i16x8(wasm_i16x8_relaxed_dot_i8x16_i7x16(a, codes));
-  }
-  static L8 dot4_u7(B32 a, B32 codes) {
-    return {dot4_half(a.lo, codes.lo), dot4_half(a.hi, codes.hi)};
+  /// Pairs of products of activations and code - centre; they fit 16 bits.
+  static v128_t pairs(v128_t a, v128_t codes, std::uint8_t centre) {
+    return wasm_i16x8_sub(wasm_i16x8_relaxed_dot_i8x16_i7x16(a, codes),
+                          wasm_i16x8_relaxed_dot_i8x16_i7x16(a, fill(centre)));
   }
   static L8 dot4_centred(B32 a, B32 codes, std::uint8_t centre) {
-    return sub_lanes(dot4_u7(a, codes), dot4_u7(a, fill32(centre)));
+    return {wasm_i32x4_extadd_pairwise_i16x8(pairs(a.lo, codes.lo, centre)),
+            wasm_i32x4_extadd_pairwise_i16x8(pairs(a.hi, codes.hi, centre))};
   }
   using Scales = const std::int8_t*;
   static Scales load_scales(const std::int8_t* p) { return p; }
+  static v128_t scale_words(const std::int8_t* p) {
+    return wasm_i16x8_shr(wasm_v128_load8_splat(p), 8);
+  }
   template <int K> static L8 dot4_scaled(B32 a, B32 codes, std::uint8_t centre, Scales scales) {
-    return scale_lanes(dot4_centred(a, codes, centre), scales[2 * K], scales[2 * K + 1]);
+    return {wasm_i32x4_dot_i16x8(pairs(a.lo, codes.lo, centre), scale_words(scales + 2 * K)),
+            wasm_i32x4_dot_i16x8(pairs(a.hi, codes.hi, centre), scale_words(scales + 2 * K + 1))};
   }
 
   /// Outside seven bits the dot product shows how an engine computes it: 4 * 127 * 255 = 129540 with VNNI, -508 where

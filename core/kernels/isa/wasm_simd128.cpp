@@ -61,7 +61,7 @@ struct WasmSimd128 : WasmLanes {
                                             wasm_i16x8_add(wasm_i16x8_shr(large, 5), bias)));
   }
   static L8 dot4_centred(B32 a, B32 codes, std::uint8_t centre) {
-    const v128_t c = wasm_u8x16_splat(centre);
+    const v128_t c = fill(centre);
     return dot4_i8(a, {wasm_i8x16_sub(codes.lo, c), wasm_i8x16_sub(codes.hi, c)});
   }
   using Scales = const std::int8_t*;
