@@ -97,7 +97,7 @@ void any_activations(Random& random, std::int8_t* values, std::size_t count) {
 }
 
 bool ternary(const Kernels& k, Random& random) {
-  const std::size_t columns = any_size(random, 600);
+  const std::size_t columns = any_size(random, 1100);
   const std::size_t rows = columns > 2000 ? 1 + pick(random, 3) : 1 + pick(random, 24);
   // Few vectors, as when tokens are written; now and then as many as when a prompt is read.
   const std::size_t count = pick(random, 16) == 0 ? 1 + pick(random, 90) : 1 + pick(random, 6);
