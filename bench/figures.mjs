@@ -36,7 +36,7 @@ export const figures = [
     { name: `native_2b_decode_f16_${n}t`, row: `Native 2B-4T decode, f16 head, ${threads(n)}`, group: `2b-${n}t`, metric: 'decode',
       ours: bitnet('2b4t-i2_s-f16', n), peers: best2b(n), goal: goals(1.2, 1.15)[n] },
     { name: `native_2b_decode_best_${n}t`, row: `Native 2B-4T decode, best head, ${threads(n)}`, group: `2b-${n}t`, metric: 'decode',
-      ours: bitnet(best.model, n, best), peers: [bitnetcpp('2b4t-i2_s-q6_k', n)], goal: goals(1.3, 1.2)[n] },
+      ours: bitnet(best.model, n, best), peers: [bitnetcpp('2b4t-i2_s-q6_k', n), ik('2b4t-iq2_bn_r4-q6_k', n)], goal: goals(1.3, 1.2)[n] },
     { name: `native_2b_prefill_${n}t`, row: `Native 2B-4T prefill of 128, ${threads(n)}`, group: `2b-${n}t`, metric: 'prefill',
       ours: bitnet('2b4t-i2_s-f16', n), peers: best2b(n), goal: goals(1.15)[n] },
     { name: `native_07b_decode_${n}t`, row: `Native 0.7B decode, ${threads(n)}`, group: `07b-${n}t`, metric: 'decode',

@@ -74,8 +74,8 @@ async function limits({ threads, isa }, build) {
       if (isa) args.push('--isa', isa);
       lines.push(...(await output(join(build, 'bench/bench_kernels'), args)).trim().split('\n').map((line) => JSON.parse(line)));
     }
-    return { read: Math.max(...lines.filter(({ figure }) => figure === 'read').map(({ value }) => value)),
-      dot: Math.max(0, ...lines.filter(({ figure }) => figure === 'dot').map(({ value }) => value)) };
+    return { read: Math.max(...lines.filter(({ figure }) => figure === 'read').map(({ best }) => best)),
+      dot: Math.max(0, ...lines.filter(({ figure }) => figure === 'dot').map(({ best }) => best)) };
   };
   const all = await Promise.all(Array.from({ length: threads }, one));
   return { read: all.reduce((sum, { read }) => sum + read, 0), dot: all.reduce((sum, { dot }) => sum + dot, 0) };

@@ -49,9 +49,9 @@ const shared = {
 /// A line of a figure: `extra` are its own fields; numbers are rounded, the ratio says whether the goal is reached.
 function line(figure, extra) {
   const { name, row, metric, goal } = figure;
-  const all = { figure: name, row, ...shared, metric, ...extra, goal: extra.goal ?? goal };
+  const all = { figure: name, row, ...shared, metric, goal, ...extra };
   if (all.median !== undefined && all.peer_median) all.ratio = all.median / all.peer_median;
-  if (all.goal !== undefined && Number.isFinite(all.ratio)) all.reached = all.ratio >= all.goal;
+  if (typeof all.goal === 'number' && Number.isFinite(all.ratio)) all.reached = all.ratio >= all.goal;
   for (const [key, value] of Object.entries(all)) if (typeof value === 'number' && !Number.isInteger(value)) all[key] = round(value);
   return all;
 }
@@ -174,15 +174,16 @@ async function kernels(figure) {
     for (const one of said) runs.set(`${one.figure} ${one.isa}`, [...(runs.get(`${one.figure} ${one.isa}`) ?? []), one]);
     console.error(`  ${turn + 1}/${rounds} ${figure.name}`);
   }
-  const value = (name) => runs.has(name) ? median(runs.get(name).map((one) => one.value)) : undefined;
-  const read = value('read ');
+  // What bounds is the best that the loops reached: a neighbour that slows one down makes no kernel better.
+  const best = (name) => (runs.has(name) ? Math.max(...runs.get(name).map((one) => one.best)) : undefined);
+  const read = best('read ');
   for (const [name, all] of runs) {
     const [kernel, isa] = name.split(' ');
     if (kernel === 'read' || kernel === 'dot') continue;
     const values = all.map((one) => one.value);
+    const dot = best(`dot ${isa}`);
     const fields = { engine: figure.browser ?? 'native', isa, threads: 1, metric: kernel, unit: all[0].unit, median: median(values), spread: spread(values),
-      gb_per_s: round(median(all.map((one) => one.gb_per_s))), read: round(read), dot: round(value(`dot ${isa}`)), goal: null };
-    const dot = value(`dot ${isa}`);
+      gb_per_s: round(median(all.map((one) => one.gb_per_s))), read: round(read), dot: round(dot), goal: null };
     // A code is a quarter of a byte, so reading allows four multiplications per byte.
     const ceiling = { ternary_gemv: Math.min(dot, 4 * read), ternary_gemm: dot }[kernel];
     if (ceiling) Object.assign(fields, { peer: 'roofline of the same run', peer_median: ceiling, goal: figure.goal });
