@@ -164,6 +164,10 @@ int main(int argc, char** argv) {
   for (std::size_t i = 0; i < dense.data.size(); ++i)
     dense.data[i] = static_cast<std::uint8_t>((random_bits() & (i % 2 == 0 ? 0xff : 0x9b)) |
                                               (i % 2 == 0 ? 0 : 0x20));
+  // Seven bits of any byte are a code of a scan, and so are its nibbles.
+  Weights scanned(std::uint64_t{kDenseRows} * kColumns, mib << 20);
+  for (std::uint8_t& byte : scanned.data)
+    byte = static_cast<std::uint8_t>(random_bits() & 127);
   constexpr std::size_t kHead = 128, kContext = 4096;
   Buffer<float> scores = need<float>(kContext);
   Buffer<std::uint8_t> attended = need<std::uint8_t>(kHead * sizeof(float));
@@ -209,6 +213,17 @@ int main(int argc, char** argv) {
         [matrix, run_product] { run_product(matrix(true), 1); });
     add("ternary_gemm", k->name, "GMAC/s", cells * kBatch, cells / 4,
         [matrix, run_product] { run_product(matrix(false), kBatch); });
+    for (const ScanType type : {ScanType::k4, ScanType::k7})
+      add(type == ScanType::k4 ? "scan4_gemv" : "scan8_gemv", k->name, "GMAC/s",
+          static_cast<double>(kDenseRows) * kColumns,
+          static_cast<double>(kDenseRows * kColumns / scan_planes(type)), [&, k, type] {
+            k->scan[static_cast<std::size_t>(type)]({.codes = scanned.take(),
+                                                     .row_scales = row_scales.data(),
+                                                     .rows = kDenseRows,
+                                                     .columns = kColumns},
+                                                    x.int8(1), 0, kDenseRows / k->scan_tile_rows,
+                                                    out.data());
+          });
     constexpr const char* kDenseNames[] = {"dense_f32",  "dense_f16",  "dense_bf16",
                                            "dense_q8_0", "dense_q4_0", "dense_q6_k"};
     for (std::size_t t = 0; t < kDenseTypes; ++t) {

@@ -194,12 +194,23 @@ void ModelOptions::declare(Options& options) {
   options.number("-t, --threads", "N", "threads (default: as many as the machine has)", threads, 0,
                  256);
   options.text("--isa", "NAME", "kernels (default: the best; `bitnet --version` lists them)", isa);
+  options.custom("--head", "file|int8|int4",
+                 "what reads the output head: the file's matrix (default), or a small one",
+                 [this](std::string_view text) -> std::string {
+                   if (text != "file" && text != "int8" && text != "int4")
+                     return "is file, int8 or int4";
+                   head = text == "file"   ? bitnet::HeadType::kFile
+                          : text == "int8" ? bitnet::HeadType::kInt8
+                                           : bitnet::HeadType::kInt4;
+                   return {};
+                 });
   options.flag("--float-activations", "float instead of int8 activations: slow, a reference",
                float_activations);
 }
 
 Result<bitnet::Model> ModelOptions::load() const {
-  const bitnet::LoadOptions options{.isa = isa, .float_activations = float_activations};
+  const bitnet::LoadOptions options{
+      .isa = isa, .float_activations = float_activations, .head = head};
   if (path.empty()) {
     bitnet::MemorySource source(builtin_model());
     return bitnet::Model::load(source, options);

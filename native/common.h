@@ -74,6 +74,7 @@ struct ModelOptions {
   std::string path; ///< empty: the built-in model
   std::string isa;
   bool float_activations = false;
+  bitnet::HeadType head = bitnet::HeadType::kFile;
   std::uint32_t threads = 0;
 
   void declare(Options& options);

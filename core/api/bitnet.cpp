@@ -87,7 +87,7 @@ bool Model::ends_generation(TokenId id) const noexcept {
 Result<std::uint64_t> Model::session_bytes(const SessionOptions& options) const noexcept {
   const auto resolved = resolve_options(data_->network.config, options);
   BITNET_TRY(resolved);
-  return State::bytes(data_->network.config, *resolved);
+  return State::bytes(data_->network.config, *resolved, data_->network.weights.small_head.type);
 }
 
 // --- Session ---

@@ -15,6 +15,7 @@ struct LoaderData {
   std::uint64_t file_size = 0;
   const Kernels* kernels = nullptr;
   bool float_activations = false;
+  HeadType head = HeadType::kFile;
   Buffer<std::uint8_t> prefix; ///< the file's first bytes; the header's views point here
   std::size_t have = 0;        ///< bytes of it that are there
   Gguf gguf;
@@ -71,7 +72,8 @@ Status LoaderData::begin_weights() noexcept {
   model->network.float_activations = float_activations;
   model->tokenizer = std::move(*tokenizer);
   BITNET_TRY(describe());
-  auto loader = WeightsLoader::make(gguf, model->network.config, *kernels, model->network.weights);
+  auto loader =
+      WeightsLoader::make(gguf, model->network.config, *kernels, model->network.weights, head);
   BITNET_TRY(loader);
   weights = std::move(*loader);
   return ask_for_weights();
@@ -150,6 +152,9 @@ Result<ModelLoader> ModelLoader::begin(std::uint64_t file_size,
     return Error(ErrorCode::OutOfMemory) << "loader";
   data->file_size = file_size;
   data->float_activations = options.float_activations;
+  if (options.head > HeadType::kInt4)
+    return Error(ErrorCode::InvalidArgument) << "head";
+  data->head = options.head;
   data->kernels = find_kernels(options.isa);
   if (data->kernels == nullptr)
     return Error(ErrorCode::UnknownIsa) << options.isa;

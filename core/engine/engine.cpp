@@ -36,7 +36,7 @@ Result<SessionOptions> resolve_options(const Config& config,
 
 Result<Engine> Engine::make(const Network& network, const Tokenizer& tokenizer,
                             const SessionOptions& options, Parallel& parallel) noexcept {
-  auto state = State::make(network.config, options);
+  auto state = State::make(network.config, options, network.weights.small_head.type);
   BITNET_TRY(state);
   Engine engine(network, tokenizer, parallel, std::move(*state));
   BITNET_TRY(engine.history_.reserve(options.context));
@@ -65,10 +65,16 @@ void Engine::truncate(std::uint32_t size) noexcept {
 
 Status Engine::evaluate(std::span<const TokenId> ids, Sink sink, void* context) noexcept {
   phase_ = Phase::kIdle; // the cache no longer holds a part of the prompt and what followed it
-  return extend(ids, sink, context);
+  return extend(ids, sink, context, false);
 }
 
-Status Engine::extend(std::span<const TokenId> ids, Sink sink, void* context) noexcept {
+LogitsNeeded Engine::sampled() const noexcept {
+  const Sampler::Reads reads = sampler_->reads(history_.size());
+  return {.best = reads.best, .ids = history_.span().last(reads.recent)};
+}
+
+Status Engine::extend(std::span<const TokenId> ids, Sink sink, void* context,
+                      bool to_sample) noexcept {
   BITNET_TRY(check_ids(ids));
   if (ids.size() > state_.kv.capacity - history_.size())
     return Error(ErrorCode::ContextFull)
@@ -86,7 +92,8 @@ Status Engine::extend(std::span<const TokenId> ids, Sink sink, void* context) no
       BITNET_TRY(sink(context, position + static_cast<std::uint32_t>(i), logits()));
     }
     if (sink == nullptr && ids.empty()) {
-      bitnet::logits(*network_, state_, batch.size() - 1, *parallel_);
+      bitnet::logits(*network_, state_, batch.size() - 1, *parallel_,
+                     to_sample ? sampled() : LogitsNeeded{});
       has_logits_ = true;
     }
   }
@@ -200,7 +207,7 @@ Result<Step> Engine::prefill_step() noexcept {
           *parallel_);
   BITNET_TRY(history_.append(prompt_.span().subspan(history_.size(), count)));
   if (count == left) {
-    bitnet::logits(*network_, state_, count - 1, *parallel_);
+    bitnet::logits(*network_, state_, count - 1, *parallel_, sampled());
     has_logits_ = true;
     phase_ = Phase::kDecode;
   }
@@ -211,7 +218,7 @@ Result<Step> Engine::decode_step() noexcept {
   if (pending_ != kNoToken) {
     const TokenId id = pending_;
     pending_ = kNoToken;
-    BITNET_TRY(extend({&id, 1}, nullptr, nullptr));
+    BITNET_TRY(extend({&id, 1}, nullptr, nullptr, true));
   }
   const auto id = sampler_->sample(logits(), history_.span());
   BITNET_TRY(id);

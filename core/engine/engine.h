@@ -45,7 +45,9 @@ private:
   }
 
   Status check_ids(std::span<const TokenId> ids) const noexcept;
-  Status extend(std::span<const TokenId> ids, Sink sink, void* context) noexcept;
+  Status extend(std::span<const TokenId> ids, Sink sink, void* context, bool to_sample) noexcept;
+  /// The logits that the sampler will look at.
+  LogitsNeeded sampled() const noexcept;
   Result<Step> advance() noexcept;
   Result<Step> prefill_step() noexcept;
   Result<Step> decode_step() noexcept;

@@ -135,6 +135,35 @@ struct Case {
     }
   }
 
+  void scan(ScanType type, std::size_t columns, bool extremes) noexcept {
+    const auto of_type = static_cast<std::size_t>(type);
+    const std::uint8_t most = type == ScanType::k4 ? 15 : 127;
+    Quantized input;
+    input.make(scalar, x, columns);
+    std::uint8_t plain[kRows * kMostColumns];
+    for (auto& code : plain)
+      code = extremes ? most : static_cast<std::uint8_t>(random.next() & most);
+    float row_scales[kPaddedRows] = {};
+    for (std::size_t r = 0; r < kRows; ++r)
+      row_scales[r] = 0.25F + static_cast<float>(r);
+    float out[2][kPaddedRows] = {};
+    const Kernels* const sets[] = {&kernels, &scalar};
+    for (std::size_t s = 0; s < 2; ++s) {
+      const Kernels& k = *sets[s];
+      std::uint8_t codes[kPaddedRows * kStride];
+      const auto tile_bytes =
+          static_cast<std::size_t>(scan_bytes(k, type, k.scan_tile_rows, columns));
+      for (std::size_t row = 0; row < kRows; row += k.scan_tile_rows)
+        pack_scan_tile(k, type, plain + row * columns, columns,
+                       kRows - row < k.scan_tile_rows ? kRows - row : k.scan_tile_rows, columns,
+                       codes + row / k.scan_tile_rows * tile_bytes);
+      k.scan[of_type]({.codes = codes, .row_scales = row_scales, .rows = kRows, .columns = columns},
+                      input.batch(columns), 0, round_up(kRows, k.scan_tile_rows) / k.scan_tile_rows,
+                      out[s]);
+    }
+    note(same(out[0], out[1], kRows));
+  }
+
   void dense() noexcept {
     constexpr std::size_t kColumns = 512, kDenseRows = 3;
     constexpr std::size_t kRowBytes[kDenseTypes] = {2048, 1024, 1024, 544, 288, 420};
@@ -210,6 +239,10 @@ std::size_t check_against_scalar(const Kernels& kernels, std::size_t* total) noe
        {std::size_t{256}, std::size_t{300}, std::size_t{5}, kMostColumns}) {
     check.ternary(columns, true);
     check.ternary(columns, false);
+    for (const ScanType type : {ScanType::k4, ScanType::k7}) {
+      check.scan(type, columns, true);
+      check.scan(type, columns, false);
+    }
     check.floats(columns);
   }
   check.dense();

@@ -35,6 +35,25 @@ struct TernaryMatrix {
   std::size_t columns = 0;
 };
 
+/// How a ScanMatrix holds its codes: two planes of four bits in a byte (weight = (code - 8) * scale), or one of seven
+/// (weight = (code - 64) * scale). Seven and not eight, because AVX2's and WebAssembly's instructions add two products in
+/// 16 bits: 2 * 127 * 127 fits, 2 * 127 * 255 does not.
+enum class ScanType : std::uint8_t { k4, k7 };
+inline constexpr std::size_t kScanTypes = 2;
+/// With more columns sums of k7 might not fit int32.
+inline constexpr std::size_t kScanColumns = 131072;
+constexpr std::size_t scan_planes(ScanType type) { return type == ScanType::k4 ? 2 : 1; }
+constexpr int scan_offset(ScanType type) { return type == ScanType::k4 ? 8 : 64; }
+
+/// A dense matrix once more, in few bits: a quick product says which rows are worth an exact one. The tile layout of
+/// TernaryMatrix, with scan_planes() in the place of four, scan_tile_rows and scan_strip_bytes.
+struct ScanMatrix {
+  const std::uint8_t* codes = nullptr;
+  const float* row_scales = nullptr; ///< [padded rows]
+  std::size_t rows = 0;
+  std::size_t columns = 0; ///< at most kScanColumns
+};
+
 /// `count` vectors quantised to int8, each `stride` bytes apart (stride: a multiple of kColumnPad, pads zero).
 struct Int8Batch {
   const std::int8_t* values = nullptr;
@@ -83,8 +102,10 @@ struct Kernels {
   std::string_view name;
   /// Null, or: is this set the fast one of its kin on this machine? Where not, it is offered after the others.
   bool (*suits)();
-  std::size_t tile_rows;   ///< divides kRowPad
-  std::size_t strip_bytes; ///< 4 * strip_bytes divides kColumnPad
+  std::size_t tile_rows;        ///< divides kRowPad
+  std::size_t strip_bytes;      ///< 4 * strip_bytes divides kColumnPad
+  std::size_t scan_tile_rows;   ///< divides kRowPad
+  std::size_t scan_strip_bytes; ///< 2 * scan_strip_bytes divides kColumnPad
 
   /// BitLinear's activation quantisation (arXiv 2402.17764, section 2): a = max(1e-5, max|x|), q = rne(x * (127 / a)),
   /// scale = a / 127. `values` gets round_up(columns, 256) entries, `group_sums` one sum per 256 of them.
@@ -100,6 +121,10 @@ struct Kernels {
   /// float(group's sum) * group_scale, then * scales[c].
   void (*ternary)(const TernaryMatrix& matrix, const Int8Batch& x, std::size_t first_tile,
                   std::size_t tiles, float* out, std::size_t out_stride);
+  /// out[row] = float(sum over columns of value * (code - offset)) * row_scale * scale for one vector and whole tiles, by
+  /// ScanType.
+  void (*scan[kScanTypes])(const ScanMatrix& matrix, const Int8Batch& x, std::size_t first_tile,
+                           std::size_t tiles, float* out);
   /// out[c][row] = row . x[c] for rows [first, first + count). Float types: products in 32 lanes, four groups of eight
   /// folded pairwise, then the tree. Quantised types: lane j of eight takes float(sum of the block's elements
   /// 4j..4j+3) * (weight scale * block scale), block after block, then the tree.

@@ -3,6 +3,9 @@
 
 #include "base/checked.h"
 
+#include <algorithm>
+#include <cstring>
+
 namespace bitnet {
 
 std::uint64_t packed_bytes(const Kernels& kernels, std::size_t rows, std::size_t columns) noexcept {
@@ -36,6 +39,32 @@ void pack_tile(const Kernels& kernels, const std::uint8_t* codes, std::size_t co
       }
     }
   }
+}
+
+std::uint64_t scan_bytes(const Kernels& kernels, ScanType type, std::size_t rows,
+                         std::size_t columns) noexcept {
+  return std::uint64_t{round_up(rows, kernels.scan_tile_rows)} *
+         (round_up(columns, kColumnPad) / scan_planes(type));
+}
+
+void pack_scan_tile(const Kernels& kernels, ScanType type, const std::uint8_t* codes,
+                    std::size_t codes_stride, std::size_t rows, std::size_t columns,
+                    std::uint8_t* tile) noexcept {
+  const std::size_t bytes = kernels.scan_strip_bytes, planes = scan_planes(type);
+  const std::size_t strips = round_up(columns, kColumnPad) / (planes * bytes);
+  std::memset(tile, 0, kernels.scan_tile_rows * strips * bytes);
+  for (std::size_t strip = 0; strip < strips; ++strip, tile += kernels.scan_tile_rows * bytes)
+    for (std::size_t row = 0; row < rows; ++row)
+      for (std::size_t p = 0; p < planes; ++p) {
+        const std::size_t column = (strip * planes + p) * bytes;
+        if (column >= columns)
+          continue;
+        const std::size_t count = std::min(bytes, columns - column);
+        const std::uint8_t* from = codes + row * codes_stride + column;
+        std::uint8_t* to = tile + row * bytes;
+        for (std::size_t j = 0; j < count; ++j)
+          to[j] = static_cast<std::uint8_t>(to[j] | from[j] << (4 * p));
+      }
 }
 
 std::uint8_t packed_code(const Kernels& kernels, const TernaryMatrix& matrix, std::size_t row,

@@ -16,6 +16,13 @@ void pack_tile(const Kernels& kernels, const std::uint8_t* codes, std::size_t co
 std::uint8_t packed_code(const Kernels& kernels, const TernaryMatrix& matrix, std::size_t row,
                          std::size_t column) noexcept;
 
+/// The same of a ScanMatrix. Pads become code 0: their activations are 0.
+std::uint64_t scan_bytes(const Kernels& kernels, ScanType type, std::size_t rows,
+                         std::size_t columns) noexcept;
+void pack_scan_tile(const Kernels& kernels, ScanType type, const std::uint8_t* codes,
+                    std::size_t codes_stride, std::size_t rows, std::size_t columns,
+                    std::uint8_t* tile) noexcept;
+
 /// The reference that quantisation is judged by: float activations times ternary weights, eight lanes, column after
 /// column, for rows [first, first + count). The same order and bits on every instruction set; slow.
 void ternary_reference(const Kernels& kernels, const TernaryMatrix& matrix, const float* x,

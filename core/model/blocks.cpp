@@ -23,6 +23,11 @@ std::size_t units_of(const Matrix& m, const Kernels& k) noexcept {
   return round_up(m.rows, rows) / rows;
 }
 
+std::size_t chunks_of(const Pass& pass, std::size_t units) noexcept {
+  const std::size_t threads = pass.parallel.threads();
+  return threads == 1 ? 1 : std::min(units, threads * kChunksPerThread);
+}
+
 /// What a product reads: its weights' type decides.
 enum class Input : std::uint8_t { kInt8, kFloats, kBlocks };
 
@@ -155,6 +160,34 @@ void linear(const Pass& pass, Rows in, std::initializer_list<Projection> project
       }
     });
   }
+}
+
+void linear_rows(const Pass& pass, const Matrix& weights, std::span<const std::uint32_t> rows,
+                 float* out) noexcept {
+  const Rows in{pass.state.a.x.data(), pass.state.width_x};
+  const Inputs inputs = prepare(pass, in, input_of(pass.network, weights), weights.columns);
+  const auto kernel =
+      pass.network.kernels->dense[static_cast<std::size_t>(*dense_type(weights.type))];
+  const std::size_t chunks = chunks_of(pass, rows.size());
+  pass.parallel.each(chunks, [&](std::size_t chunk) {
+    const std::size_t end = rows.size() * (chunk + 1) / chunks;
+    for (std::size_t i = rows.size() * chunk / chunks; i < end; ++i)
+      kernel(weights.dense_view(), inputs.dense, rows[i], 1, out, 0);
+  });
+}
+
+Int8Batch scan(const Pass& pass, const SmallHead& head, float* out) noexcept {
+  const Rows in{pass.state.a.x.data(), pass.state.width_x};
+  const Kernels& k = *pass.network.kernels;
+  const Inputs inputs = prepare(pass, in, Input::kInt8, head.columns);
+  const std::size_t tiles = round_up(head.rows, k.scan_tile_rows) / k.scan_tile_rows;
+  const std::size_t chunks = chunks_of(pass, tiles);
+  pass.parallel.each(chunks, [&](std::size_t chunk) {
+    const std::size_t from = tiles * chunk / chunks, to = tiles * (chunk + 1) / chunks;
+    k.scan[static_cast<std::size_t>(head.scan_type())](head.view(), inputs.int8, from, to - from,
+                                                       out);
+  });
+  return inputs.int8;
 }
 
 namespace {

@@ -36,6 +36,11 @@ void turns(const Pass& pass, std::size_t position) noexcept;
 void norm(const Pass& pass, Rows in, const Buffer<float>& weight, Rows out) noexcept;
 /// Several BitLinear products (formats.md 2.2) of one input, which is quantised once.
 void linear(const Pass& pass, Rows in, std::initializer_list<Projection> projections) noexcept;
+/// linear() of state.a.x's first row for some rows of a dense matrix only: out[row], the same bits.
+void linear_rows(const Pass& pass, const Matrix& weights, std::span<const std::uint32_t> rows,
+                 float* out) noexcept;
+/// The same row times a small head. Returns the row as it was quantised, until the next product.
+Int8Batch scan(const Pass& pass, const SmallHead& head, float* out) noexcept;
 /// RoPE on q and k; k and v go to the cache.
 void rotate_and_cache(const Pass& pass, std::size_t layer, std::size_t position) noexcept;
 /// Causal attention of every head over the cache; query head j reads kv head j / (heads / kv_heads).

@@ -61,10 +61,13 @@ std::span<const float> hidden(const Network& network, State& state, std::size_t 
   return {a.x.data(), network.config.hidden};
 }
 
-void logits(const Network& network, State& state, std::size_t index, Parallel& parallel) noexcept {
+void logits(const Network& network, State& state, std::size_t index, Parallel& parallel,
+            const LogitsNeeded& needed) noexcept {
   Activations& a = state.a;
   const Pass pass{network, state, parallel, 1};
   hidden(network, state, index, parallel);
+  if (!network.weights.small_head.empty() && small_logits(pass, needed))
+    return;
   linear(pass, {a.x.data(), state.width_x},
          {{&network.weights.output_head(), a.logits.data(), state.width_v}});
 }

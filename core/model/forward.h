@@ -26,7 +26,14 @@ void forward(const Network& network, State& state, std::span<const TokenId> ids,
 std::span<const float> hidden(const Network& network, State& state, std::size_t index,
                               Parallel& parallel) noexcept;
 
+/// Which logits somebody will look at: the `best` largest, and those of `ids` (which may repeat, each within the
+/// vocabulary). Others may be the small head's, and are then below all of the best.
+struct LogitsNeeded {
+  std::size_t best = SIZE_MAX;
+  std::span<const TokenId> ids{};
+};
 /// Logits of token `index` of the batch just evaluated, into state.a.logits [V].
-void logits(const Network& network, State& state, std::size_t index, Parallel& parallel) noexcept;
+void logits(const Network& network, State& state, std::size_t index, Parallel& parallel,
+            const LogitsNeeded& needed = {}) noexcept;
 
 } // namespace bitnet

@@ -12,9 +12,13 @@ namespace {
 /// Of the KV cache only written positions are ever read.
 constexpr bool kWrittenFirst = true;
 
+/// In a small vocabulary all rows may be candidates.
+constexpr std::uint32_t kLeastFound = 4096;
+
 /// Every buffer is named once; making and measuring are two walks over the same list.
 template <class Walk>
-Status each_buffer(State& s, const Config& c, const SessionOptions& o, Walk walk) noexcept {
+Status each_buffer(State& s, const Config& c, const SessionOptions& o, HeadType head,
+                   Walk walk) noexcept {
   s.batch = o.batch;
   s.head_stride = round_up(c.head_dim, 8);
   s.score_stride = round_up(o.context, 8);
@@ -48,6 +52,12 @@ Status each_buffer(State& s, const Config& c, const SessionOptions& o, Walk walk
   BITNET_TRY(walk(s.a.scales, n));
   BITNET_TRY(walk(s.a.block_scales, n * s.width_most / 32));
   BITNET_TRY(walk(s.a.logits, s.width_v));
+  if (head != HeadType::kFile) {
+    const std::uint64_t found = std::min(c.vocabulary, std::max(c.vocabulary / 4, kLeastFound));
+    BITNET_TRY(walk(s.found.rows, found));
+    BITNET_TRY(walk(s.found.small, found));
+    BITNET_TRY(walk(s.found.exact, c.vocabulary));
+  }
   const std::uint64_t positions = std::uint64_t{c.layers} * c.kv_heads * s.kv.capacity;
   const auto cache = checked_mul(positions, s.kv.stride * s.kv.element_bytes());
   if (!cache)
@@ -58,10 +68,11 @@ Status each_buffer(State& s, const Config& c, const SessionOptions& o, Walk walk
 
 } // namespace
 
-Result<State> State::make(const Config& config, const SessionOptions& options) noexcept {
+Result<State> State::make(const Config& config, const SessionOptions& options,
+                          HeadType head) noexcept {
   State state;
   const Status made =
-      each_buffer(state, config, options,
+      each_buffer(state, config, options, head,
                   []<class T>(Buffer<T>& buffer, std::uint64_t count, bool raw = false) -> Status {
                     auto memory = raw ? Buffer<T>::make_raw(count, "KV cache")
                                       : Buffer<T>::make(count, "session memory");
@@ -73,11 +84,12 @@ Result<State> State::make(const Config& config, const SessionOptions& options) n
   return state;
 }
 
-std::uint64_t State::bytes(const Config& config, const SessionOptions& options) noexcept {
+std::uint64_t State::bytes(const Config& config, const SessionOptions& options,
+                           HeadType head) noexcept {
   State state;
   std::uint64_t total = 0;
   const Status measured =
-      each_buffer(state, config, options,
+      each_buffer(state, config, options, head,
                   [&total]<class T>(Buffer<T>&, std::uint64_t count, bool = false) -> Status {
                     const auto bytes = checked_mul(count, sizeof(T));
                     const auto sum = bytes ? checked_add(total, *bytes) : std::nullopt;

@@ -46,6 +46,13 @@ struct Activations {
   Buffer<float> logits;       ///< [n][V], n = 1 unless every position's are wanted
 };
 
+/// Candidates of a small head; empty without one.
+struct Found {
+  Buffer<std::uint32_t> rows; ///< candidates, at most a quarter of a large vocabulary
+  Buffer<float> small;        ///< their logits before they were exact
+  Buffer<std::uint8_t> exact; ///< [V] is it one of them?
+};
+
 struct State {
   std::size_t batch = 0;
   std::size_t width_h = 0, width_x = 0, width_q = 0, width_k = 0, width_f = 0,
@@ -54,11 +61,14 @@ struct State {
   std::size_t head_stride = 0;
   std::size_t score_stride = 0;
   Activations a;
+  Found found;
   KvCache kv;
 
-  static Result<State> make(const Config& config, const SessionOptions& options) noexcept;
+  static Result<State> make(const Config& config, const SessionOptions& options,
+                            HeadType head = HeadType::kFile) noexcept;
   /// Bytes that make() takes.
-  static std::uint64_t bytes(const Config& config, const SessionOptions& options) noexcept;
+  static std::uint64_t bytes(const Config& config, const SessionOptions& options,
+                             HeadType head = HeadType::kFile) noexcept;
 };
 
 } // namespace bitnet

@@ -63,8 +63,9 @@ std::optional<DenseType> dense_type(DType type) noexcept {
 }
 
 Result<WeightsLoader> WeightsLoader::make(const Gguf& gguf, const Config& config,
-                                          const Kernels& kernels, Weights& weights) noexcept {
-  WeightsLoader loader(config, kernels, weights);
+                                          const Kernels& kernels, Weights& weights,
+                                          HeadType head) noexcept {
+  WeightsLoader loader(config, kernels, weights, head);
   BITNET_TRY(loader.plan(gguf));
   std::sort(loader.slots_.begin(), loader.slots_.end(),
             [](const Slot& a, const Slot& b) { return a.info->offset < b.info->offset; });
@@ -86,6 +87,8 @@ Status WeightsLoader::plan(const Gguf& gguf) noexcept {
                  false, true));
   BITNET_TRY(
       add(gguf, "output.weight", matrix(weights_->head), c.vocabulary, c.hidden, true, true));
+  if (head_ != HeadType::kFile)
+    head_matrix_ = gguf.find("output.weight") != nullptr ? &weights_->head : &weights_->embedding;
   BITNET_TRY(
       add(gguf, "output_norm.weight", vector(weights_->output_norm), 1, c.hidden, false, true));
   BITNET_TRY(add(gguf, "rope_freqs.weight", vector(weights_->rope_divisors), 1, c.rope_dim / 2,
@@ -171,7 +174,13 @@ Status WeightsLoader::check_memory() const noexcept {
   std::uint64_t packed = 0;
   std::uint64_t stored = 0;
   for (const Slot& slot : slots_) {
-    if (slot.matrix == nullptr || !dtype_info(slot.info->type).ternary)
+    if (slot.matrix == nullptr)
+      continue;
+    if (slot.matrix == head_matrix_) {
+      packed += HeadQuantizer::bytes(head_, *kernels_, config_->vocabulary, config_->hidden);
+      stored += slot.info->bytes;
+    }
+    if (!dtype_info(slot.info->type).ternary)
       continue;
     const auto rows = static_cast<std::size_t>(slot.info->rows());
     const auto columns = static_cast<std::size_t>(slot.info->columns());
@@ -241,6 +250,11 @@ Status WeightsLoader::begin_tensor() noexcept {
     } else {
       m.row_bytes = static_cast<std::size_t>(info.bytes / info.rows());
     }
+    if (&m == head_matrix_) {
+      auto made = HeadQuantizer::make(head_, *kernels_, m.rows, m.columns, weights_->small_head);
+      BITNET_TRY(made);
+      quantizer_ = std::move(*made);
+    }
   }
   return next_piece();
 }
@@ -289,7 +303,11 @@ Status WeightsLoader::accept() noexcept {
       for (std::size_t r = 0; r < slot.matrix->rows; ++r)
         slot.matrix->row_scales[r] = scale;
     }
-  } else if (slot.matrix == nullptr) {
+  } else if (slot.matrix != nullptr) {
+    if (quantizer_)
+      BITNET_TRY(quantizer_->add(info.type, slot.matrix->data.data(), slot.matrix->row_bytes,
+                                 static_cast<std::size_t>(done_ / slot.matrix->row_bytes)));
+  } else {
     auto values = Buffer<float>::make(info.columns(), "vector");
     BITNET_TRY(values);
     BITNET_TRY(decode_floats(info.type, bytes, 0, values->size(), 1.0F, values->data()));
@@ -346,6 +364,7 @@ Status WeightsLoader::accept_ternary(Matrix& matrix) noexcept {
 
 Status WeightsLoader::finish_tensor() noexcept {
   Matrix* matrix = slots_[slot_].matrix;
+  quantizer_.reset();
   if (matrix == nullptr)
     return {};
   if (!matrix->ternary()) {
@@ -392,6 +411,7 @@ Status WeightsLoader::finish_all() noexcept {
   };
   BITNET_TRY(count(weights_->embedding));
   BITNET_TRY(count(weights_->head));
+  weights_->bytes += weights_->small_head.bytes();
   for (std::uint32_t l = 0; l < config_->layers; ++l) {
     Layer& layer = weights_->layers[l];
     for (Matrix* m :

@@ -8,6 +8,7 @@
 #include "gguf/reader.h"
 #include "kernels/kernels.h"
 #include "model/config.h"
+#include "model/small_head.h"
 
 #include <memory>
 
@@ -59,6 +60,7 @@ struct Layer {
 struct Weights {
   Matrix embedding;            ///< [V, H], dense
   Matrix head;                 ///< [V, H], dense; empty when tied to the embedding
+  SmallHead small_head;        ///< empty unless asked for
   Buffer<float> output_norm;   ///< [H]
   Buffer<float> rope_divisors; ///< [rope_dim / 2]; empty: all 1
   std::unique_ptr<Layer[]> layers;
@@ -79,7 +81,7 @@ public:
   /// Checks that every tensor the architecture needs is there in the right shape and type. `gguf` and `weights` must
   /// outlive the loader.
   static Result<WeightsLoader> make(const Gguf& gguf, const Config& config, const Kernels& kernels,
-                                    Weights& weights) noexcept;
+                                    Weights& weights, HeadType head = HeadType::kFile) noexcept;
 
   struct Piece {
     std::uint64_t offset = 0;
@@ -98,8 +100,9 @@ private:
     Matrix* factor_of;
   };
 
-  WeightsLoader(const Config& config, const Kernels& kernels, Weights& weights) noexcept
-      : config_(&config), kernels_(&kernels), weights_(&weights) {}
+  WeightsLoader(const Config& config, const Kernels& kernels, Weights& weights,
+                HeadType head) noexcept
+      : config_(&config), kernels_(&kernels), weights_(&weights), head_(head) {}
 
   Status plan(const Gguf& gguf) noexcept;
   Status add(const Gguf& gguf, std::string_view name, Slot place, std::uint64_t rows,
@@ -122,7 +125,10 @@ private:
   const Config* config_;
   const Kernels* kernels_;
   Weights* weights_;
-  Vec<Slot> slots_; ///< by file offset
+  HeadType head_;
+  const Matrix* head_matrix_ = nullptr;    ///< what a small head is made of
+  std::optional<HeadQuantizer> quantizer_; ///< while that is coming in
+  Vec<Slot> slots_;                        ///< by file offset
   std::size_t slot_ = 0;
   std::uint64_t done_ = 0; ///< bytes of the current tensor that are in
   std::size_t row_ = 0;    ///< ternary: rows that are in

@@ -72,6 +72,15 @@ Result<Sampler> Sampler::make(const SamplerOptions& options, std::size_t vocabul
   return sampler;
 }
 
+Sampler::Reads Sampler::reads(std::size_t history) const noexcept {
+  const std::size_t recent =
+      has_penalty(options_) ? std::min<std::size_t>(options_.repetition_window, history) : 0;
+  if (is_greedy(options_))
+    return {1 + recent, recent};
+  // Each recent id may leave its place among the best to another.
+  return {options_.top_k == 0 ? SIZE_MAX : options_.top_k + recent, recent};
+}
+
 float Sampler::penalised(float logit, std::uint32_t count) const noexcept {
   const float repetition = options_.repetition_penalty;
   float value = logit > 0.0F ? logit / repetition : logit * repetition;

@@ -18,6 +18,12 @@ public:
   Result<std::int32_t> sample(std::span<const float> logits,
                               std::span<const std::int32_t> recent) noexcept;
 
+  /// What sample() depends on: the `best` largest logits and those of the last `recent` of `history` ids.
+  struct Reads {
+    std::size_t best, recent;
+  };
+  Reads reads(std::size_t history) const noexcept;
+
 private:
   struct Candidate {
     float value;

@@ -10,11 +10,23 @@ namespace bitnet {
 using TokenId = std::int32_t;
 inline constexpr TokenId kNoToken = -1;
 
+/// What reads the output head for each generated token. The small ones are made at load beside the file's matrix, cost
+/// memory for speed, and choose among rows; what they choose is scored by the file's. So they change no id that is
+/// sampled greedily or among top_k (with or without penalties), by statistics and not by proof; sampling without top_k
+/// takes the file's. Session::logits() while generating are exact where they mattered and the small head's elsewhere;
+/// after evaluate() they are exact.
+enum class HeadType : std::uint8_t {
+  kFile, ///< the file's own matrix
+  kInt8, ///< seven bits and a scale for each row
+  kInt4, ///< four
+};
+
 struct LoadOptions {
   /// Kernels by name ("scalar", "avx2", "wasm_simd128", "wasm_relaxed"); empty: the best this machine runs.
   std::string_view isa;
   /// Ternary layers take float activations instead of int8 ones. Slow; the reference to judge quantisation by.
   bool float_activations = false;
+  HeadType head = HeadType::kFile;
 };
 
 enum class KvType : std::uint8_t { kF32, kF16 };

@@ -1,24 +1,30 @@
-// The table of one instruction set from its policy V; Ternary is ternary.h's body or ternary_lut.h's.
+// The table of one instruction set from its policy V; Ternary is ternary.h's body or ternary_lut.h's, S the policy of
+// scan.h's body where V is not one for ternary.h's loop.
 #pragma once
 
 #include "kernels/generic/dense.h"
 #include "kernels/generic/floats.h"
+#include "kernels/generic/scan.h"
 #include "kernels/generic/ternary.h"
 
 namespace bitnet::generic {
 
-template <class V, auto Ternary = ternary<V>>
+template <class V, auto Ternary = ternary<V>, class S = V>
 constexpr Kernels make_kernels(std::string_view name, bool (*suits)() = nullptr) {
   static_assert(kRowPad % V::kTileRows == 0);
   static_assert(kColumnPad % (4 * V::kStripBytes) == 0);
+  static_assert(kRowPad % S::kTileRows == 0 && kColumnPad % (2 * S::kStripBytes) == 0);
   return Kernels{
       .name = name,
       .suits = suits,
       .tile_rows = V::kTileRows,
       .strip_bytes = V::kStripBytes,
+      .scan_tile_rows = S::kTileRows,
+      .scan_strip_bytes = S::kStripBytes,
       .quantize = quantize<V>,
       .quantize_blocks = quantize_blocks<V>,
       .ternary = Ternary,
+      .scan = {scan<S, ScanType::k4>, scan<S, ScanType::k7>},
       .dense = {dense_f32<V>, dense_f16<V>, dense_bf16<V>, dense_q8_0<V>, dense_q4_0<V>,
                 dense_q6_k<V>},
       .rmsnorm = rmsnorm<V>,

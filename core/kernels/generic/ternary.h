@@ -1,32 +1,57 @@
 // Ternary matrix products over a policy V: y = (sum x * code - sum x) * scale. One body serves decode (one column,
 // every row of a tile at once) and prefill (kGemmColumns columns share each unpacked weight).
 //
-// V gives: kTileRows, kStripBytes, kGemmRows, kGemmColumns, kPartStrips, kShared (columns that share one unpacking of a
-// tile's codes into bytes; 0 where unpacking anew for each kGemmColumns is faster); types U8, I8, Part, Acc; load_codes,
-// store_codes, plane<p>, load_i8, part_zero, acc_zero, mac, widen, and sum4 (the lanes of four Acc added up, each to its
-// place). A Part may be narrower than int32: it is widened every kPartStrips strips, before it can overflow.
+// V gives: kTileRows, kStripBytes, kGemmRows, kGemmColumns, kShared (columns that share one unpacking of a tile's codes
+// into bytes; 0 where unpacking anew for each kGemmColumns is faster); types U8, I8, Part, PartLane, Acc; load_codes,
+// store_codes, plane<p>, nibble<p>, load_i8, part_zero, acc_zero, mac, widen, and sum4 (the lanes of four Acc added up,
+// each to its place). A Part's lanes may be narrower than int32: it is widened before they can overflow.
 #pragma once
 
 #include "kernels/kernels.h"
 
+#include <bit>
+#include <limits>
+#include <utility>
+
 namespace bitnet::generic {
+
+/// A byte of codes holds four planes of 2 bits, two of 4, or one of 7; plane P of them.
+template <class V, std::size_t Planes, std::size_t P>
+inline typename V::U8 codes_of(typename V::U8 bytes) {
+  if constexpr (Planes == 4)
+    return V::template plane<P>(bytes);
+  else if constexpr (Planes == 2)
+    return V::template nibble<P>(bytes);
+  else
+    return bytes;
+}
+
+/// Strips that a Part takes before it must be widened: each adds Planes times the products that share a lane.
+template <class V, std::size_t Planes> consteval std::size_t part_strips() {
+  constexpr std::uint64_t kMostCode = Planes == 4 ? 3 : Planes == 2 ? 15 : 127;
+  constexpr std::size_t kLanes = sizeof(typename V::Part) / sizeof(typename V::PartLane);
+  constexpr std::uint64_t kStrip = Planes * (V::kStripBytes / kLanes) * 127 * kMostCode;
+  constexpr std::uint64_t kStrips = std::numeric_limits<typename V::PartLane>::max() / kStrip;
+  static_assert(kStrips >= 1);
+  return std::bit_floor(kStrips);
+}
 
 /// sums[n][r] = sum over the strips [begin, end) of x[n] * codes, for Rows rows from `row` of one tile.
 ///
 /// The small loops are unrolled by order: the sums must live in registers, which compilers for WebAssembly do not give
-/// to an array that a loop indexes. One column walks row by row (four planes of one load); several columns walk plane by
+/// to an array that a loop indexes. One column walks row by row (all planes of one load); several columns walk plane by
 /// plane (one unpacked plane serves all of them).
-template <class V, std::size_t Rows, std::size_t Columns>
+template <class V, std::size_t Planes, std::size_t Rows, std::size_t Columns>
 inline void strip_sums(const std::uint8_t* tile, std::size_t row, const std::int8_t* const* x,
                        std::size_t begin, std::size_t end, std::int32_t (*sums)[Rows]) {
-  constexpr std::size_t kBytes = V::kStripBytes;
+  constexpr std::size_t kBytes = V::kStripBytes, kPartStrips = part_strips<V, Planes>();
   typename V::Acc acc[Rows * Columns];
 #pragma GCC unroll 64
   for (std::size_t i = 0; i < Rows * Columns; ++i)
     acc[i] = V::acc_zero();
 
   for (std::size_t from = begin; from < end;) {
-    const std::size_t to = end - from < V::kPartStrips ? end : from + V::kPartStrips;
+    const std::size_t to = end - from < kPartStrips ? end : from + kPartStrips;
     typename V::Part part[Rows * Columns];
 #pragma GCC unroll 64
     for (std::size_t i = 0; i < Rows * Columns; ++i)
@@ -34,22 +59,19 @@ inline void strip_sums(const std::uint8_t* tile, std::size_t row, const std::int
 
     for (; from < to; ++from) {
       const std::uint8_t* strip = tile + (from * V::kTileRows + row) * kBytes;
-      const std::size_t column = from * 4 * kBytes;
+      const std::size_t column = from * Planes * kBytes;
       if constexpr (Columns == 1) {
-        const std::int8_t* at = x[0] + column;
-        const typename V::I8 a0 = V::load_i8(at);
-        const typename V::I8 a1 = V::load_i8(at + kBytes);
-        const typename V::I8 a2 = V::load_i8(at + 2 * kBytes);
-        const typename V::I8 a3 = V::load_i8(at + 3 * kBytes);
+        const auto rows = [&]<std::size_t... P>(std::index_sequence<P...>) {
+          const typename V::I8 a[] = {V::load_i8(x[0] + column + P * kBytes)...};
 #pragma GCC unroll 64
-        for (std::size_t r = 0; r < Rows; ++r) {
-          const typename V::U8 w = V::load_codes(strip + r * kBytes);
-          part[r] = V::mac(part[r], a0, V::template plane<0>(w));
-          part[r] = V::mac(part[r], a1, V::template plane<1>(w));
-          part[r] = V::mac(part[r], a2, V::template plane<2>(w));
-          part[r] = V::mac(part[r], a3, V::template plane<3>(w));
-        }
+          for (std::size_t r = 0; r < Rows; ++r) {
+            const typename V::U8 w = V::load_codes(strip + r * kBytes);
+            ((part[r] = V::mac(part[r], a[P], codes_of<V, Planes, P>(w))), ...);
+          }
+        };
+        rows(std::make_index_sequence<Planes>{});
       } else {
+        static_assert(Planes == 4);
         const auto plane = [&]<int P>() {
           typename V::U8 codes[Rows];
 #pragma GCC unroll 64
@@ -98,7 +120,7 @@ inline void ternary_tile(const TernaryMatrix& matrix, const Int8Batch& x, std::s
       for (std::size_t n = 0; n < Columns; ++n)
         for (std::size_t g = 0; g < groups; ++g)
           total[n] += x.group_sums[(column + n) * groups + g];
-      strip_sums<V, Rows, Columns>(codes, r0, values, 0, groups * kGroupStrips, sums);
+      strip_sums<V, 4, Rows, Columns>(codes, r0, values, 0, groups * kGroupStrips, sums);
       for (std::size_t n = 0; n < Columns; ++n)
         for (std::size_t r = 0; r < Rows; ++r)
           out[(column + n) * out_stride + row + r] = static_cast<float>(sums[n][r] - total[n]) *
@@ -108,8 +130,8 @@ inline void ternary_tile(const TernaryMatrix& matrix, const Int8Batch& x, std::s
     }
     float y[Columns][Rows] = {};
     for (std::size_t g = 0; g < groups; ++g) {
-      strip_sums<V, Rows, Columns>(codes, r0, values, g * kGroupStrips, (g + 1) * kGroupStrips,
-                                   sums);
+      strip_sums<V, 4, Rows, Columns>(codes, r0, values, g * kGroupStrips, (g + 1) * kGroupStrips,
+                                      sums);
       for (std::size_t n = 0; n < Columns; ++n)
         for (std::size_t r = 0; r < Rows; ++r)
           y[n][r] += static_cast<float>(sums[n][r] - x.group_sums[(column + n) * groups + g]) *
@@ -127,14 +149,13 @@ inline constexpr std::size_t kUnpacked = 2048;
 template <class V, std::size_t Rows, std::size_t Columns>
 inline void unpacked_sums(const std::uint8_t* codes, const std::int8_t* const* x,
                           std::size_t vectors, std::int32_t* sums) {
-  constexpr std::size_t kBytes = V::kStripBytes;
+  constexpr std::size_t kBytes = V::kStripBytes, kPart = 4 * part_strips<V, 4>();
   typename V::Acc acc[Rows * Columns];
 #pragma GCC unroll 64
   for (std::size_t i = 0; i < Rows * Columns; ++i)
     acc[i] = V::acc_zero();
   for (std::size_t from = 0; from < vectors;) {
-    const std::size_t to =
-        (vectors - from) / 4 < V::kPartStrips ? vectors : from + 4 * V::kPartStrips;
+    const std::size_t to = vectors - from < kPart ? vectors : from + kPart;
     typename V::Part part[Rows * Columns];
 #pragma GCC unroll 64
     for (std::size_t i = 0; i < Rows * Columns; ++i)

@@ -7,11 +7,12 @@ namespace {
 
 struct Avx2 : X86Lanes {
   static constexpr std::size_t kTileRows = 8, kGemmRows = 2, kGemmColumns = 4, kShared = 64,
-                               kStripBytes = 32, kPartStrips = 8;
+                               kStripBytes = 32;
 
   using U8 = __m256i;
   using I8 = __m256i;
   using Part = __m256i;
+  using PartLane = std::int16_t;
   using Acc = __m256i;
   static U8 load_codes(const std::uint8_t* p) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -24,6 +25,9 @@ struct Avx2 : X86Lanes {
   }
   template <int P> static U8 plane(U8 w) {
     return _mm256_and_si256(_mm256_srli_epi16(w, 2 * P), _mm256_set1_epi8(3));
+  }
+  template <int P> static U8 nibble(U8 w) {
+    return _mm256_and_si256(P == 0 ? w : _mm256_srli_epi16(w, 4), _mm256_set1_epi8(15));
   }
   static Part part_zero() { return _mm256_setzero_si256(); }
   static Acc acc_zero() { return _mm256_setzero_si256(); }

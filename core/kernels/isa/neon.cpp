@@ -9,9 +9,10 @@ namespace {
 
 struct Neon : NeonLanes {
   static constexpr std::size_t kTileRows = 16, kGemmRows = 4, kGemmColumns = 4, kShared = 64,
-                               kStripBytes = 16, kPartStrips = 8;
+                               kStripBytes = 16;
 
   using Part = int16x8_t;
+  using PartLane = std::int16_t;
   static Part part_zero() { return vdupq_n_s16(0); }
   static Part mac(Part part, I8 a, U8 codes) {
     const int8x16_t w = vreinterpretq_s8_u8(codes);

@@ -9,9 +9,10 @@ namespace {
 
 struct NeonDotprod : NeonLanes {
   static constexpr std::size_t kTileRows = 16, kGemmRows = 4, kGemmColumns = 4, kShared = 64,
-                               kStripBytes = 16, kPartStrips = std::size_t{1} << 30;
+                               kStripBytes = 16;
 
   using Part = int32x4_t;
+  using PartLane = std::int32_t;
   static Part part_zero() { return vdupq_n_s32(0); }
   static Part mac(Part part, I8 a, U8 codes) {
     return vdotq_s32(part, a, vreinterpretq_s8_u8(codes));

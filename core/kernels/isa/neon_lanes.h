@@ -117,6 +117,12 @@ struct NeonLanes {
     else
       return vandq_u8(vshrq_n_u8(w, 2 * P), vdupq_n_u8(3));
   }
+  template <int P> static U8 nibble(U8 w) {
+    if constexpr (P == 0)
+      return vandq_u8(w, vdupq_n_u8(15));
+    else
+      return vshrq_n_u8(w, 4);
+  }
   static Acc acc_zero() { return vdupq_n_s32(0); }
   static void sum4(const Acc* acc, std::int32_t* sums) {
     vst1q_s32(sums, vpaddq_s32(vpaddq_s32(acc[0], acc[1]), vpaddq_s32(acc[2], acc[3])));

@@ -10,7 +10,7 @@ namespace {
 
 struct Scalar {
   static constexpr std::size_t kTileRows = 4, kGemmRows = 4, kGemmColumns = 4, kShared = 64,
-                               kStripBytes = 16, kPartStrips = std::size_t{1} << 30;
+                               kStripBytes = 16;
 
   struct U8 {
     std::uint8_t v[16];
@@ -19,6 +19,7 @@ struct Scalar {
     std::int8_t v[16];
   };
   using Part = std::int32_t;
+  using PartLane = std::int32_t;
   using Acc = std::int32_t;
   static U8 load_codes(const std::uint8_t* p) {
     U8 r;
@@ -34,6 +35,11 @@ struct Scalar {
   template <int P> static U8 plane(U8 w) {
     for (auto& byte : w.v)
       byte = (byte >> (2 * P)) & 3;
+    return w;
+  }
+  template <int P> static U8 nibble(U8 w) {
+    for (auto& byte : w.v)
+      byte = (byte >> (4 * P)) & 15;
     return w;
   }
   static Part part_zero() { return 0; }

@@ -156,6 +156,9 @@ struct WasmLanes {
   template <int P> static U8 plane(U8 w) {
     return wasm_v128_and(P == 0 ? w : wasm_u16x8_shr(w, 2 * P), bytes<3>());
   }
+  template <int P> static U8 nibble(U8 w) {
+    return wasm_v128_and(P == 0 ? w : wasm_u16x8_shr(w, 4), bytes<15>());
+  }
   static Acc acc_zero() { return wasm_i32x4_splat(0); }
   static void sum4(const Acc* acc, std::int32_t* sums) {
     const auto pairs = [](Acc a, Acc b) { // 0+2 1+3 of a, then of b

@@ -7,9 +7,10 @@ namespace {
 
 struct WasmRelaxed : WasmLanes {
   static constexpr std::size_t kTileRows = 8, kGemmRows = 2, kGemmColumns = 4, kShared = 64,
-                               kStripBytes = 16, kPartStrips = std::size_t{1} << 30;
+                               kStripBytes = 16;
 
   using Part = v128_t;
+  using PartLane = std::int32_t;
   static Part part_zero() { return wasm_i32x4_splat(0); }
   static Part mac(Part part, I8 a, U8 codes) {
     return wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, codes, part);

@@ -7,9 +7,10 @@ namespace {
 
 struct WasmRelaxed16 : WasmLanes {
   static constexpr std::size_t kTileRows = 8, kGemmRows = 2, kGemmColumns = 4, kShared = 64,
-                               kStripBytes = 16, kPartStrips = 8;
+                               kStripBytes = 16;
 
   using Part = v128_t;
+  using PartLane = std::int16_t;
   static Part part_zero() { return wasm_i16x8_splat(0); }
   static Part mac(Part part, I8 a, U8 codes) {
     return wasm_i16x8_add(part, wasm_i16x8_relaxed_dot_i8x16_i7x16(a, codes));

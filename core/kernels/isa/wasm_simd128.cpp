@@ -71,10 +71,26 @@ struct WasmSimd128 : WasmLanes {
   }
 };
 
+/// For scans: their codes are too many for tables.
+struct Products : WasmLanes {
+  static constexpr std::size_t kTileRows = 8, kStripBytes = 16;
+
+  using Part = v128_t;
+  using PartLane = std::int16_t;
+  static Part part_zero() { return wasm_i16x8_splat(0); }
+  static Part mac(Part part, I8 a, U8 codes) {
+    return wasm_i16x8_add(part, wasm_i16x8_add(wasm_i16x8_extmul_low_i8x16(a, codes),
+                                               wasm_i16x8_extmul_high_i8x16(a, codes)));
+  }
+  static Acc widen(Acc acc, Part part) {
+    return wasm_i32x4_add(acc, wasm_i32x4_extadd_pairwise_i16x8(part));
+  }
+};
+
 } // namespace
 
 extern const Kernels kernels_wasm_simd128;
 constinit const Kernels kernels_wasm_simd128 =
-    generic::make_kernels<WasmSimd128, generic::ternary_lut<WasmSimd128>>("wasm_simd128");
+    generic::make_kernels<WasmSimd128, generic::ternary_lut<WasmSimd128>, Products>("wasm_simd128");
 
 } // namespace bitnet

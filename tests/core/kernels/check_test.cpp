@@ -28,7 +28,8 @@ TEST_CASE("every set of kernels agrees with scalar on this machine", "[kernels]"
   for (const Kernels* k : all_kernels()) {
     INFO(k->name);
     std::size_t total = 0;
-    CHECK(check_against_scalar(*k, &total) == total);
+    const std::size_t agreed = check_against_scalar(*k, &total);
+    CHECK(agreed == total);
     CHECK(total >= 20);
   }
 }
@@ -54,6 +55,17 @@ TEST_CASE("one wrong bit in any kernel is caught", "[kernels]") {
                  std::size_t tiles, float* out, std::size_t stride) {
     honest().ternary(matrix, x, first, tiles, out, stride);
     out[stride * (x.count - 1) + matrix.rows - 1] += 1.0F; // the last row of the last vector
+  };
+  CHECK(caught(k));
+
+  k = honest();
+  k.scan[0] = k.scan[1]; // the right sums of codes of another width
+  CHECK(caught(k));
+  k = honest();
+  k.scan[1] = [](const ScanMatrix& matrix, const Int8Batch& x, std::size_t first, std::size_t tiles,
+                 float* out) {
+    honest().scan[1](matrix, x, first, tiles, out);
+    out[matrix.rows - 1] += 1.0F;
   };
   CHECK(caught(k));
 

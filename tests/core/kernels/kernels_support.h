@@ -77,4 +77,20 @@ inline Shifted<std::uint8_t> packed(const Kernels& k, const std::vector<std::uin
   return out;
 }
 
+/// The same of the codes of a scan.
+inline Shifted<std::uint8_t> packed_scan(const Kernels& k, ScanType type,
+                                         const std::vector<std::uint8_t>& codes, std::size_t rows,
+                                         std::size_t columns, std::size_t shift = 0) {
+  Shifted<std::uint8_t> out(static_cast<std::size_t>(scan_bytes(k, type, rows, columns)), shift,
+                            std::uint8_t{0xaa});
+  const auto tile_bytes = static_cast<std::size_t>(scan_bytes(k, type, k.scan_tile_rows, columns));
+  for (std::size_t row = 0; row < rows; row += k.scan_tile_rows)
+    pack_scan_tile(k, type, codes.data() + row * columns, columns,
+                   std::min(k.scan_tile_rows, rows - row), columns,
+                   out.data() + row / k.scan_tile_rows * tile_bytes);
+  return out;
+}
+/// The largest code of a scan.
+inline std::uint8_t most_code(ScanType type) { return type == ScanType::k4 ? 15 : 127; }
+
 } // namespace bitnet::test

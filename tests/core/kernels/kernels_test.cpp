@@ -183,6 +183,57 @@ TEST_CASE("ternary products equal naive integer sums", "[kernels]") {
   }
 }
 
+TEST_CASE("scans equal naive integer sums", "[kernels]") {
+  for (const Kernels* k : all_kernels())
+    for (const ScanType type : {ScanType::k4, ScanType::k7}) {
+      INFO(k->name << ", " << int{most_code(type)});
+      Random random(3);
+      std::size_t wrong = 0;
+      for (std::size_t i = 0; i < cases(200, 20'000); ++i) {
+        // Some as wide as they may be: the largest sums there are.
+        const bool widest = i % 50 == 0;
+        const std::size_t rows = widest ? 1 : 1 + pick(random, 40);
+        const std::size_t columns = widest ? kScanColumns : 1 + pick(random, 1500);
+        const std::size_t stride = round_up(columns, kColumnPad), style = i / 50 % 4;
+        std::vector<std::uint8_t> codes(rows * columns);
+        for (auto& code : codes)
+          code = style < 2    ? most_code(type)
+                 : style == 2 ? std::uint8_t{0}
+                              : static_cast<std::uint8_t>(pick(random, most_code(type) + 1U));
+        std::vector<std::int8_t> values(stride);
+        std::vector<std::int32_t> sums(stride / kColumnPad);
+        for (std::size_t c = 0; c < columns; ++c) {
+          values[c] = static_cast<std::int8_t>(
+              style == 3 ? static_cast<int>(pick(random, 255)) - 127 : (style == 0 ? 127 : -127));
+          sums[c / kColumnPad] += values[c];
+        }
+        const std::size_t padded = round_up(rows, k->scan_tile_rows);
+        std::vector<float> row_scales(padded), out(padded);
+        for (std::size_t r = 0; r < rows; ++r)
+          row_scales[r] = random.uniform();
+        const float scale = random.uniform();
+        const auto data = packed_scan(*k, type, codes, rows, columns);
+        k->scan[static_cast<std::size_t>(type)]({.codes = data.data(),
+                                                 .row_scales = row_scales.data(),
+                                                 .rows = rows,
+                                                 .columns = columns},
+                                                {.values = values.data(),
+                                                 .scales = &scale,
+                                                 .group_sums = sums.data(),
+                                                 .stride = stride,
+                                                 .count = 1},
+                                                0, padded / k->scan_tile_rows, out.data());
+        for (std::size_t r = 0; r < padded; ++r) {
+          std::int64_t sum = 0;
+          for (std::size_t c = 0; r < rows && c < columns; ++c)
+            sum += std::int64_t{values[c]} * (codes[r * columns + c] - scan_offset(type));
+          wrong += out[r] == static_cast<float>(sum) * row_scales[r] * scale ? 0 : 1;
+        }
+      }
+      CHECK(wrong == 0);
+    }
+}
+
 TEST_CASE("ternary products of every small size", "[kernels]") {
   for (const Kernels* k : all_kernels()) {
     Random random(2);

@@ -111,3 +111,34 @@ TEST_CASE("the size of the largest matrix within the limits fits, on 32 bits too
   for (const Kernels* k : all_kernels())
     CHECK(packed_bytes(*k, 1U << 18, 1U << 18) == 1ULL << 34);
 }
+
+TEST_CASE("scan codes stand where kernels.h says, and pads are 0", "[kernels]") {
+  for (const Kernels* k : all_kernels())
+    for (const ScanType type : {ScanType::k4, ScanType::k7}) {
+      INFO(k->name << ", " << int{most_code(type)});
+      Random random(3);
+      const std::size_t planes = scan_planes(type), strip = planes * k->scan_strip_bytes;
+      std::size_t wrong = 0;
+      for (std::size_t i = 0; i < cases(60, 1000); ++i) {
+        const std::size_t rows = 1 + pick(random, 40), columns = 1 + pick(random, 600);
+        std::vector<std::uint8_t> codes(rows * columns);
+        for (auto& code : codes)
+          code = static_cast<std::uint8_t>(pick(random, most_code(type) + 1U));
+        const auto data = packed_scan(*k, type, codes, rows, columns, pick(random, 4));
+        const std::size_t padded_rows = round_up(rows, k->scan_tile_rows),
+                          padded = round_up(columns, kColumnPad);
+        wrong += data.size() == padded_rows * padded / planes ? 0 : 1;
+        std::size_t at = 0;
+        for (std::size_t tile = 0; tile < padded_rows; tile += k->scan_tile_rows)
+          for (std::size_t s = 0; s < padded; s += strip)
+            for (std::size_t r = tile; r < tile + k->scan_tile_rows; ++r)
+              for (std::size_t j = 0; j < k->scan_strip_bytes; ++j, ++at)
+                for (std::size_t p = 0; p < planes; ++p) {
+                  const std::size_t c = s + p * k->scan_strip_bytes + j;
+                  const unsigned expected = r < rows && c < columns ? codes[r * columns + c] : 0U;
+                  wrong += (data[at] >> (4 * p) & most_code(type)) == expected ? 0 : 1;
+                }
+      }
+      CHECK(wrong == 0);
+    }
+}

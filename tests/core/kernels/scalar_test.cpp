@@ -143,6 +143,45 @@ bool ternary(const Kernels& k, Random& random) {
   return same(product(k), product(scalar()));
 }
 
+template <ScanType Type> bool scan(const Kernels& k, Random& random) {
+  const std::size_t columns = any_size(random, 600);
+  const std::size_t rows = columns > 2000 ? 1 + pick(random, 3) : 1 + pick(random, 40);
+  const std::size_t stride = round_up(columns, kColumnPad), shift = pick(random, 4);
+  const std::size_t temper = pick(random, 4);
+  std::vector<std::uint8_t> codes(rows * columns);
+  for (auto& code : codes)
+    code = static_cast<std::uint8_t>(temper == 0   ? most_code(Type)
+                                     : temper == 1 ? 0
+                                                   : pick(random, most_code(Type) + 1U));
+  Shifted<std::int8_t> values(stride, shift);
+  Shifted<std::int32_t> sums(stride / kColumnPad, shift);
+  any_activations(random, values.data(), columns);
+  for (std::size_t c = 0; c < columns; ++c)
+    sums[c / kColumnPad] += values[c];
+  Shifted<float> row_scales(round_up(rows, kRowPad), shift);
+  hostile(random, row_scales.data(), rows);
+  float scale = 0.0F;
+  hostile(random, &scale, 1);
+  const Int8Batch batch{.values = values.data(),
+                        .scales = &scale,
+                        .group_sums = sums.data(),
+                        .stride = stride,
+                        .count = 1};
+  const auto product = [&](const Kernels& set) {
+    const auto data = packed_scan(set, Type, codes, rows, columns, shift);
+    const ScanMatrix matrix{
+        .codes = data.data(), .row_scales = row_scales.data(), .rows = rows, .columns = columns};
+    const std::size_t tiles = round_up(rows, set.scan_tile_rows) / set.scan_tile_rows,
+                      cut = pick(random, tiles + 1);
+    Shifted<float> out(tiles * set.scan_tile_rows, shift, kUntouched), of_rows(rows, 0);
+    set.scan[static_cast<std::size_t>(Type)](matrix, batch, 0, cut, out.data());
+    set.scan[static_cast<std::size_t>(Type)](matrix, batch, cut, tiles - cut, out.data());
+    std::copy_n(out.data(), rows, of_rows.data());
+    return of_rows;
+  };
+  return same(product(k), product(scalar()));
+}
+
 bool quantize(const Kernels& k, Random& random) {
   const std::size_t columns = any_size(random, 600), shift = pick(random, 4);
   const std::size_t padded = round_up(columns, kColumnPad);
@@ -311,6 +350,10 @@ struct Entry {
   void (*take)(Kernels& to, const Kernels& from);
 };
 template <auto Member> void take(Kernels& to, const Kernels& from) { to.*Member = from.*Member; }
+template <ScanType Type> void take_scan(Kernels& to, const Kernels& from) {
+  constexpr auto kIndex = static_cast<std::size_t>(Type);
+  to.scan[kIndex] = from.scan[kIndex];
+}
 template <DenseType Type> void take_dense(Kernels& to, const Kernels& from) {
   constexpr auto kIndex = static_cast<std::size_t>(Type);
   to.dense[kIndex] = from.dense[kIndex];
@@ -323,6 +366,8 @@ constexpr Entry kEntries[] = {
     {"quantize", quantize, take<&Kernels::quantize>},
     {"quantize_blocks", quantize_blocks, take<&Kernels::quantize_blocks>},
     {"ternary", ternary, take<&Kernels::ternary>},
+    {"scan4", scan<ScanType::k4>, take_scan<ScanType::k4>},
+    {"scan7", scan<ScanType::k7>, take_scan<ScanType::k7>},
     dense_entry<DenseType::kF32>("f32"),
     dense_entry<DenseType::kF16>("f16"),
     dense_entry<DenseType::kBF16>("bf16"),
@@ -365,6 +410,8 @@ TEST_CASE("the comparison with scalar leaves no kernel out and sees each go wron
   copy.name = scalar().name;
   copy.tile_rows = scalar().tile_rows;
   copy.strip_bytes = scalar().strip_bytes;
+  copy.scan_tile_rows = scalar().scan_tile_rows;
+  copy.scan_strip_bytes = scalar().scan_strip_bytes;
   for (const Entry& entry : kEntries)
     entry.take(copy, scalar());
   CHECK(std::memcmp(&copy, &scalar(), sizeof copy) == 0);
@@ -373,6 +420,8 @@ TEST_CASE("the comparison with scalar leaves no kernel out and sees each go wron
   idle.quantize = nothing;
   idle.quantize_blocks = nothing;
   idle.ternary = nothing;
+  for (auto& type : idle.scan)
+    type = nothing;
   for (auto& type : idle.dense)
     type = nothing;
   idle.rmsnorm = nothing;

@@ -42,7 +42,8 @@ struct LoadedNetwork {
   LoadedNetwork& operator=(const LoadedNetwork&) = delete;
 
   /// Every step of loading; checks on the way that pieces ascend, overlap nowhere and lie in the file.
-  Status load(ByteVector bytes, std::string_view isa = {}, bool float_activations = false) {
+  Status load(ByteVector bytes, std::string_view isa = {}, bool float_activations = false,
+              HeadType head = HeadType::kFile) {
     file = std::move(bytes);
     auto parsed = parse_gguf(file, file.size());
     BITNET_TRY(parsed);
@@ -52,7 +53,8 @@ struct LoadedNetwork {
     network.config = *config;
     network.kernels = find_kernels(isa);
     network.float_activations = float_activations;
-    auto loader = WeightsLoader::make(gguf, network.config, *network.kernels, network.weights);
+    auto loader =
+        WeightsLoader::make(gguf, network.config, *network.kernels, network.weights, head);
     BITNET_TRY(loader);
     bool orderly = true;
     for (std::uint64_t end = gguf.data_offset;;) {
@@ -76,9 +78,10 @@ struct LoadedNetwork {
 };
 
 inline std::unique_ptr<LoadedNetwork> load_network(ByteVector file, std::string_view isa = {},
-                                                   bool float_activations = false) {
+                                                   bool float_activations = false,
+                                                   HeadType head = HeadType::kFile) {
   auto loaded = std::make_unique<LoadedNetwork>();
-  const Status status = loaded->load(std::move(file), isa, float_activations);
+  const Status status = loaded->load(std::move(file), isa, float_activations, head);
   INFO((status ? std::string() : std::string(status.error().detail())));
   REQUIRE(status);
   return loaded;
