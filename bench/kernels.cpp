@@ -3,9 +3,7 @@
 // Weights are random and larger than any cache (--mib), rounds of all sets are interleaved, medians are printed: one line of
 // JSON per figure.
 #include "kernels/kernels.h"
-#include "base/checked.h"
 #include "bitnet/memory.hpp"
-#include "kernels/pack.h"
 #include "peak.h"
 
 #include <algorithm>
@@ -20,6 +18,10 @@
 namespace {
 
 using namespace bitnet;
+
+constexpr std::size_t round_up(std::size_t value, std::size_t step) {
+  return (value + step - 1) / step * step;
+}
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -63,7 +65,7 @@ struct Weights {
   Buffer<std::uint8_t> data;
   std::size_t each = 0, copies = 0, next = 0;
 
-  Weights(std::uint64_t matrix_bytes, std::uint64_t total) : each(matrix_bytes) {
+  Weights(std::size_t matrix_bytes, std::uint64_t total) : each(matrix_bytes) {
     copies = std::max<std::size_t>(1, static_cast<std::size_t>(total / matrix_bytes));
     data = need<std::uint8_t>(std::uint64_t{each} * copies);
   }
