@@ -14,6 +14,15 @@ namespace {
 
 /// Chunks per thread: enough that a thread which lost its core for a moment does not hold up the others.
 constexpr std::size_t kChunksPerThread = 4;
+
+/// Where a chunk begins. They become smaller and smaller, the last a chunks-th of the mean: whoever is late holds up the
+/// others by a small one.
+std::size_t chunk_begin(std::size_t total, std::size_t chunk, std::size_t chunks) noexcept {
+  const std::uint64_t all = std::uint64_t{chunks} * chunks;
+  const std::uint64_t left = std::uint64_t{chunks - chunk} * (chunks - chunk);
+  return static_cast<std::size_t>(total * (all - left) / all);
+}
+
 /// Rows of a dense matrix that go to one thread together.
 constexpr std::size_t kDenseRows = 64;
 
@@ -146,8 +155,8 @@ void linear(const Pass& pass, Rows in, std::initializer_list<Projection> project
     const std::size_t threads = pass.parallel.threads();
     const std::size_t chunks = threads == 1 ? 1 : std::min(total, threads * kChunksPerThread);
     pass.parallel.each(chunks, [&](std::size_t chunk) {
-      const std::size_t begin = total * chunk / chunks;
-      const std::size_t end = total * (chunk + 1) / chunks;
+      const std::size_t begin = chunk_begin(total, chunk, chunks);
+      const std::size_t end = chunk_begin(total, chunk + 1, chunks);
       std::size_t base = 0; // the first unit of p in the row of all units
       for (const Projection& p : projections) {
         if (input_of(pass.network, *p.weights) != kind)

@@ -1,9 +1,11 @@
 // A pool of threads for tasks that last microseconds. A run hands its tasks out one by one to
 // whoever is awake, the caller first of all, and ends when the last task does: it waits for no
-// thread that has not begun, so that a worker whose core is taken by another program costs its
-// share and nothing more. pthreads, not std::thread, because a thread that cannot be had is an
-// answer here, not an exception.
+// thread that has not begun. A worker whose core another program takes in the middle of a task is
+// waited for, and that may last longer than a hundred runs: Losses bounds how often. pthreads, not
+// std::thread, because a thread that cannot be had is an answer here, not an exception.
 #include "platform/threads.h"
+
+#include "platform/clock.h"
 
 #include <algorithm>
 #include <atomic>
@@ -20,8 +22,51 @@ constexpr unsigned kMostThreads = 256;
 
 // How long an idle thread looks for work before it sleeps. Waking a sleeper takes some 50 us, the
 // gap between two runs of one forward pass is less; yielding in between lets a busy machine go on.
-constexpr int kSpins = 100;
+constexpr std::uint64_t kSpinNs = 50'000;
 constexpr int kLooksPerSpin = 32;
+
+/// Looks until `done()` or for kSpinNs; whether it is done.
+template <class Done> bool spin(Done done) noexcept {
+  const std::uint64_t start = now_ns();
+  do {
+    for (int i = 0; i < kLooksPerSpin; ++i)
+      if (done())
+        return true;
+    sched_yield();
+  } while (now_ns() - start < kSpinNs);
+  return done();
+}
+
+// What runs with all threads have cost beyond what the caller alone would have needed, as far as it
+// can tell: its own tasks' time stands for the others'. Other threads may waste a part of the time;
+// once they have wasted more, the caller works alone until the part has grown to it, so that a
+// neighbour who takes a core leaves nearly the speed of one thread, however the system shares out
+// the rest.
+class Losses {
+public:
+  bool alone(std::uint64_t now) noexcept {
+    balance_ = std::min(balance_ + static_cast<std::int64_t>((now - seen_) / kPart), kCredit);
+    seen_ = now;
+    return balance_ < 0;
+  }
+
+  /// A run of `count` tasks took `ns`, of which the caller spent `own_ns` on `own` of them.
+  void add(std::uint64_t ns, std::uint64_t own_ns, std::size_t own, std::size_t count) noexcept {
+    if (own == 0)
+      return; // nothing to compare with: others did all
+    const double caller_alone =
+        static_cast<double>(own_ns) * static_cast<double>(count) / static_cast<double>(own);
+    // A gain is bounded by the credit, and so is what one mistake of the clock can do.
+    const double gain = std::clamp(caller_alone - static_cast<double>(ns), -1e8, 1e8);
+    balance_ = std::min(balance_ + static_cast<std::int64_t>(gain), kCredit);
+  }
+
+private:
+  static constexpr std::uint64_t kPart = 32;
+  static constexpr std::int64_t kCredit = 1'000'000; // ns: a hiccup of the system is no neighbour
+  std::int64_t balance_ = kCredit;
+  std::uint64_t seen_ = now_ns();
+};
 
 class Pool final : public Parallel {
 public:
@@ -57,6 +102,13 @@ public:
         task(context, i);
       return;
     }
+    const std::uint64_t start = now_ns();
+    if (losses_.alone(start)) {
+      busy_.clear(std::memory_order_release);
+      for (std::size_t i = 0; i < count; ++i)
+        task(context, i);
+      return;
+    }
     // No run is open and nobody is inside one: the four fields are ours.
     task_ = task;
     context_ = context;
@@ -68,9 +120,12 @@ public:
       pthread_cond_broadcast(&wake_);
       pthread_mutex_unlock(&mutex_);
     }
-    work();
+    const std::uint64_t begun = now_ns();
+    const std::size_t own = work();
+    const std::uint64_t worked = now_ns();
     epoch_.fetch_add(1); // even: closed; who comes now touches nothing
     wait_for_others();
+    losses_.add(now_ns() - start, worked - begun, own, count);
     busy_.clear(std::memory_order_release);
   }
 
@@ -80,9 +135,12 @@ private:
     return nullptr;
   }
 
-  void work() noexcept {
-    for (std::size_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count_;)
+  /// How many tasks there were for this thread.
+  std::size_t work() noexcept {
+    std::size_t done = 0;
+    for (std::size_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count_; ++done)
       task_(context_, i);
+    return done;
   }
 
   bool idle(std::uint64_t seen) const noexcept {
@@ -93,10 +151,7 @@ private:
   void serve() noexcept {
     std::uint64_t seen = 0;
     for (;;) {
-      for (int i = 0; i < kSpins * kLooksPerSpin && idle(seen); ++i)
-        if (i % kLooksPerSpin == kLooksPerSpin - 1)
-          sched_yield();
-      if (idle(seen)) {
+      if (!spin([&] { return !idle(seen); })) {
         pthread_mutex_lock(&mutex_);
         // Counted before looking again, as run() opens before it looks at the count: one sees the
         // other.
@@ -125,12 +180,8 @@ private:
   }
 
   void wait_for_others() noexcept {
-    for (int i = 0; i < kSpins * kLooksPerSpin; ++i) {
-      if (inside_.load() == 0)
-        return;
-      if (i % kLooksPerSpin == kLooksPerSpin - 1)
-        sched_yield();
-    }
+    if (spin([&] { return inside_.load() == 0; }))
+      return;
     pthread_mutex_lock(&mutex_);
     waiting_.store(true);
     while (inside_.load() != 0)
@@ -142,6 +193,7 @@ private:
   Task task_ = nullptr;
   void* context_ = nullptr;
   std::size_t count_ = 0;
+  Losses losses_; // its owner is who holds busy_
   // Apart, because every thread writes them all the time.
   std::atomic_flag busy_;
   alignas(64) std::atomic<std::size_t> next_ = 0;

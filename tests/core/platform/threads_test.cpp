@@ -41,7 +41,7 @@ TEST_CASE("thousands of short runs, each seeing the writes of the one before", "
 }
 
 TEST_CASE("pools come and go, used or not", "[platform]") {
-  for (int i = 0; i < 50; ++i) {
+  for (int i = 0; i < 1000; ++i) {
     const auto parallel = bitnet::make_parallel(3);
     CHECK(parallel);
     std::atomic<int> sum = 0;

@@ -1,0 +1,102 @@
+// Decoding allocates nothing: every allocation of the core and of this file goes through here (tests/CMakeLists.txt asks
+// the linker for that where it can).
+#include "core/api/api_support.h"
+#include "platform/threads.h"
+
+#include <atomic>
+#include <cstdlib>
+
+namespace {
+
+std::atomic<std::size_t> allocations = 0;
+
+} // namespace
+
+// The linker's names: it sends calls of NAME to __wrap_NAME, and those of __real_NAME to NAME.
+// NOLINTBEGIN(bugprone-reserved-identifier)
+extern "C" {
+void* __real_malloc(std::size_t);
+void* __real_calloc(std::size_t, std::size_t);
+void* __real_realloc(void*, std::size_t);
+void* __real_aligned_alloc(std::size_t, std::size_t);
+void* __real__Znwm(std::size_t);
+void* __real__ZnwmRKSt9nothrow_t(std::size_t, const std::nothrow_t&);
+void* __real__ZnamRKSt9nothrow_t(std::size_t, const std::nothrow_t&);
+
+void* __wrap_malloc(std::size_t bytes) {
+  ++allocations;
+  return __real_malloc(bytes);
+}
+void* __wrap_calloc(std::size_t count, std::size_t bytes) {
+  ++allocations;
+  return __real_calloc(count, bytes);
+}
+void* __wrap_realloc(void* old, std::size_t bytes) {
+  ++allocations;
+  return __real_realloc(old, bytes);
+}
+void* __wrap_aligned_alloc(std::size_t alignment, std::size_t bytes) {
+  ++allocations;
+  return __real_aligned_alloc(alignment, bytes);
+}
+void* __wrap__Znwm(std::size_t bytes) {
+  ++allocations;
+  return __real__Znwm(bytes);
+}
+void* __wrap__ZnwmRKSt9nothrow_t(std::size_t bytes, const std::nothrow_t& tag) {
+  ++allocations;
+  return __real__ZnwmRKSt9nothrow_t(bytes, tag);
+}
+void* __wrap__ZnamRKSt9nothrow_t(std::size_t bytes, const std::nothrow_t& tag) {
+  ++allocations;
+  return __real__ZnamRKSt9nothrow_t(bytes, tag);
+}
+}
+// NOLINTEND(bugprone-reserved-identifier)
+
+namespace bitnet::test {
+
+TEST_CASE("a token costs no allocation", "[api]") {
+  const ByteVector file = small_file();
+  const std::size_t before = allocations;
+  const Model model = load_model(file);
+  CHECK(allocations > before); // the counter counts
+
+  GenerateOptions greedily;
+  GenerateOptions sampled;
+  sampled.sampler.temperature = 0.8F;
+  sampled.sampler.top_k = 20;
+  sampled.sampler.top_p = 0.9F;
+  sampled.sampler.repetition_penalty = 1.1F;
+  for (GenerateOptions options : {greedily, sampled}) {
+    options.ignore_end = true;
+    options.max_tokens = 50;
+    for (const unsigned threads : {1U, 2U}) {
+      const auto parallel = make_parallel(threads);
+      REQUIRE(parallel);
+      Session session = make_session(model, *parallel);
+      // Twice the same: buffers of text grow to what the longest token needs.
+      for (int turn = 0; turn < 2; ++turn) {
+        session.truncate(0);
+        REQUIRE(session.start(Ids{3, 4, 5}, options));
+        // No macro of Catch from here: they allocate.
+        std::size_t tokens = 0;
+        std::size_t settled = 0;
+        while (tokens < 49) {
+          const auto step = session.next();
+          if (!step || step->kind == Step::Kind::kEnd)
+            break;
+          tokens += step->kind == Step::Kind::kToken ? 1U : 0U;
+          if (tokens == 4 && settled == 0)
+            settled = allocations.load();
+        }
+        const std::size_t now = allocations.load();
+        CHECK(tokens == 49);
+        if (turn == 1)
+          CHECK(now == settled);
+      }
+    }
+  }
+}
+
+} // namespace bitnet::test
