@@ -207,7 +207,7 @@ const kinds = {
   kernels,
   busy,
   counts: async (figure) => { for (const one of await counts(build)) say(line({ ...figure, name: one.name, row: one.row }, one.fields)); },
-  scale: async (figure) => { for (const one of await scale(build, options.layers)) say(line({ ...figure, name: one.name, row: one.row }, one.fields)); },
+  scale: async (figure) => { for await (const one of scale(build, options.layers)) say(line({ ...figure, name: one.name, row: one.row }, one.fields)); },
 };
 
 // --- all of it ---

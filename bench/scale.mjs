@@ -1,7 +1,7 @@
 // Scale by simulation: a 100B ternary model from as many of its layers as memory holds, decode against the context, and sessions
 // that share one model. What is extrapolated says so: layers are all alike, each is read from memory once per token, so time is
 // a fixed part (embedding, head) and a part per layer, both measured with two numbers of layers.
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { modelFile } from './models.mjs';
@@ -47,9 +47,10 @@ async function hundredBillion(build, wanted) {
   // Half of what is free, beside the page cache of the file; a third of the layers is the other measurement.
   const many = wanted ? Number(wanted) : Math.max(3, Math.min(big.layers, Math.floor(freeMemory() / 2 / layerBytes)));
   const few = Math.max(1, Math.floor(many / 3));
-  const { layer, fixed, spread: apart } = await parts(build, big, few, many, 3);
-  const of = await info(name(big, many), build);
-  const ternary = of.ternary_parameters / many * big.layers;
+  const { layer, fixed, spread: apart } = await parts(build, big, few, many, 2);
+  const of = await info(name(big, few), build);
+  rmSync(modelFile(name(big, many), build)); // many gigabytes, soon made again
+  const ternary = of.ternary_parameters / few * big.layers;
   const head = of.vocabulary * of.hidden;
   const bytes = ternary / 4 + head * 210 / 256;
   const rate = 1 / (fixed + big.layers * layer);
@@ -66,22 +67,22 @@ async function hundredBillion(build, wanted) {
 
 async function contexts(build) {
   const { layer, fixed } = await parts(build, small, 2, 6, 3);
-  const of = await info(name(small, 6), build);
-  const measured = [
-    // Four layers of 2,048 positions are more than a cache holds; one of 32,768 is, too.
-    ...(await points(build, 'context', name(small, 4, 8224), '--points', '128,512,2048,8192', '--tokens', 12)).map((point) => ({ ...point, layers: 4 })),
-    ...(await points(build, 'context', name(small, 1, 32800), '--points', '32768', '--tokens', 12)).map((point) => ({ ...point, layers: 1 })),
-  ];
-  return measured.map(({ context, seconds_per_token: all, layers }) => {
-    const attention = Math.max(0, (all - fixed) / layers - layer);
-    return {
-      name: `scale_context_${context}`, row: `2B-4T decode after ${context} tokens, extrapolated from ${layers === 1 ? '1 layer' : `${layers} layers`}`,
-      fields: {
-        engine: 'native', isa: of.isa, threads, model: '2b4t-i2_s-q6_k', metric: 'decode, extrapolated', unit: 'tokens/s',
-        median: 1 / (fixed + small.layers * (layer + attention)), context, ms_attention: round(small.layers * attention * 1e3), goal: null,
-      },
-    };
-  });
+  // Four layers: their keys and values after 2,048 positions are more than a cache holds, like those of all layers.
+  const layers = 4;
+  const model = name(small, layers, 8224);
+  const of = await info(model, build);
+  const measured = await points(build, 'context', model, '--points', '128,512,2048,8192', '--tokens', 12);
+  const attention = new Map(measured.map(({ context, seconds_per_token: all }) => [context, Math.max(0, (all - fixed) / layers - layer)]));
+  // Further on, the line through the last two: both read what lies in memory.
+  const slope = (attention.get(8192) - attention.get(2048)) / (8192 - 2048);
+  const all = [...attention, ...[16384, 32768].map((context) => [context, attention.get(8192) + slope * (context - 8192)])];
+  return all.map(([context, one]) => ({
+    name: `scale_context_${context}`, row: `2B-4T decode after ${context} tokens, extrapolated from ${context > 8192 ? 'fewer tokens and ' : ''}${layers} layers`,
+    fields: {
+      engine: 'native', isa: of.isa, threads, model: '2b4t-i2_s-q6_k', metric: 'decode, extrapolated', unit: 'tokens/s',
+      median: 1 / (fixed + small.layers * (layer + one)), context, ms_attention: round(small.layers * one * 1e3), goal: null,
+    },
+  }));
 }
 
 async function sessions(build) {
@@ -98,7 +99,9 @@ async function sessions(build) {
   }));
 }
 
-/// Lines of figures. `layers`: of the large model, instead of what memory holds.
-export async function scale(build, layers) {
-  return [...await hundredBillion(build, layers), ...await contexts(build), ...await sessions(build)];
+/// Lines of figures, as they come. `layers`: of the large model, instead of what memory holds.
+export async function* scale(build, layers) {
+  yield* await hundredBillion(build, layers);
+  yield* await contexts(build);
+  yield* await sessions(build);
 }
