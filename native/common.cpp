@@ -197,12 +197,9 @@ void ModelOptions::declare(Options& options) {
   options.custom("--head", "file|int8|int4",
                  "what reads the output head: the file's matrix (default), or a small one",
                  [this](std::string_view text) -> std::string {
-                   if (text != "file" && text != "int8" && text != "int4")
-                     return "is file, int8 or int4";
-                   head = text == "file"   ? bitnet::HeadType::kFile
-                          : text == "int8" ? bitnet::HeadType::kInt8
-                                           : bitnet::HeadType::kInt4;
-                   return {};
+                   const auto type = bitnet::head_type(text);
+                   head = type.value_or(head);
+                   return type ? "" : "is file, int8 or int4";
                  });
   options.flag("--float-activations", "float instead of int8 activations: slow, a reference",
                float_activations);

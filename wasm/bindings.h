@@ -19,6 +19,10 @@ inline emscripten::class_<ModelObject> bind_loading() {
   value_object<Outcome>("Outcome").field("code", &Outcome::code).field("detail", &Outcome::detail);
   bind_reply<double>("NumberReply");
   value_object<Wanted>("Wanted").field("offset", &Wanted::offset).field("into", &Wanted::into);
+  enum_<HeadType>("HeadType", enum_value_type::string)
+      .value("file", HeadType::kFile)
+      .value("int8", HeadType::kInt8)
+      .value("int4", HeadType::kInt4);
   class_<LoaderObject>("Loader")
       .constructor()
       .function("begin", &LoaderObject::begin)

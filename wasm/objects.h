@@ -185,12 +185,12 @@ struct Wanted {
 
 class LoaderObject {
 public:
-  Outcome begin(double file_size, const std::string& isa, bool float_activations) {
+  Outcome begin(double file_size, const std::string& isa, bool float_activations, HeadType head) {
     if (!(file_size >= 0 &&
           file_size <= 9007199254740991.0)) // 2^53 - 1: what a double holds exactly
       return outcome(Error(ErrorCode::InvalidArgument) << "file size");
     auto begun =
-        ModelLoader::begin(static_cast<std::uint64_t>(file_size), {isa, float_activations});
+        ModelLoader::begin(static_cast<std::uint64_t>(file_size), {isa, float_activations, head});
     if (!begun)
       return outcome(begun.error());
     loader_.emplace(std::move(*begun));

@@ -4,6 +4,7 @@
 #include "bitnet/bitnet.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -93,15 +94,23 @@ bitnet_load_options load_defaults() noexcept {
   const LoadOptions defaults;
   return {.struct_size = sizeof(bitnet_load_options),
           .float_activations = defaults.float_activations ? 1U : 0U,
-          .isa = text_of(defaults.isa)};
+          .isa = text_of(defaults.isa),
+          .head = static_cast<std::uint32_t>(defaults.head)};
 }
+static_assert(static_cast<int>(HeadType::kFile) == BITNET_HEAD_FILE &&
+              static_cast<int>(HeadType::kInt8) == BITNET_HEAD_INT8 &&
+              static_cast<int>(HeadType::kInt4) == BITNET_HEAD_INT4);
 
 Result<LoadOptions> load_options(const bitnet_load_options* options) noexcept {
   bitnet_load_options read = load_defaults();
-  BITNET_TRY(read_options(options, read, sizeof read));
+  BITNET_TRY(read_options(options, read, offsetof(bitnet_load_options, head)));
   if (!is_text(read.isa))
     return Error(ErrorCode::InvalidArgument) << "isa is null";
-  return LoadOptions{.isa = view(read.isa), .float_activations = read.float_activations != 0};
+  if (read.head > BITNET_HEAD_INT4)
+    return Error(ErrorCode::InvalidArgument) << "head " << read.head;
+  return LoadOptions{.isa = view(read.isa),
+                     .float_activations = read.float_activations != 0,
+                     .head = static_cast<HeadType>(read.head)};
 }
 
 static_assert(static_cast<int>(KvType::kF32) == BITNET_KV_F32 &&

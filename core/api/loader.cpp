@@ -195,6 +195,14 @@ Result<Model> ModelLoader::finish() noexcept {
   return Model(data_->model.release());
 }
 
+std::optional<HeadType> head_type(std::string_view name) noexcept {
+  constexpr std::string_view kNames[] = {"file", "int8", "int4"};
+  for (std::size_t i = 0; i < std::size(kNames); ++i)
+    if (kNames[i] == name)
+      return static_cast<HeadType>(i);
+  return std::nullopt;
+}
+
 Result<Model> Model::load(Source& source, const LoadOptions& options) noexcept {
   auto loader = ModelLoader::begin(source.size(), options);
   BITNET_TRY(loader);

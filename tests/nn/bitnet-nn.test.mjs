@@ -215,6 +215,7 @@ check('wrong command lines', () => {
     [['--nn-preload', 'default:onnx:CPU:x', 'g.wasm'], /GGML, BitNet or AUTODETECT/],
     [['--nn-compat', 'x', 'g.wasm'], /probe, clamp or llamaedge/],
     [['--nn-max-kv', '8T', 'g.wasm'], /K, M or G/],
+    [['--head', 'int2', 'g.wasm'], /file, int8 or int4/],
     [['--nn-max-kv', '99999999999G', 'g.wasm'], /K, M or G/],
     [['--guests', '0', 'g.wasm'], /from 1 to/],
     [['--isa', 'quantum', 'g.wasm'], /no kernels 'quantum'/],

@@ -191,6 +191,7 @@ export function commonTests(engine, reason) {
       [['run', '--threads', '99999'], 2, /from 0 to 256/],
       [['run', '--batch', '0'], 2, /from 1 to 512/],
       [['run', '--kv', 'f8'], 2, /f32 or f16/],
+      [['run', '--head', 'q6'], 2, /file, int8 or int4/],
       [['run', '--ids', '1,,2'], 2, /separated by commas/],
       [['run', '--ids', '1', '-p', 'x'], 2, /not both/],
       [['run', 'Once'], 2, /unexpected argument 'Once'/],

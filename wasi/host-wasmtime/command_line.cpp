@@ -251,6 +251,13 @@ std::optional<int> CommandLine::parse(std::span<const string_view> arguments) {
   options.number("--guests", "N", "run N of them at once, which share the models (1)", guests, 1,
                  kMostGuests);
   options.text("--isa", "NAME", "kernels (the best this machine runs)", isa);
+  options.custom("--head", "file|int8|int4",
+                 "what reads the output head: the file's matrix (default), or a small one",
+                 [this](string_view text) -> string {
+                   const auto type = head_type(text);
+                   head = type.value_or(head);
+                   return type ? "" : "wants file, int8 or int4";
+                 });
   options.flag("-h, --help", "this", help);
   options.flag("-V, --version", "versions and kernels", show_version);
 

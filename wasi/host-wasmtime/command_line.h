@@ -42,6 +42,7 @@ struct CommandLine {
   nn::OutputRule output_rule = nn::OutputRule::kProbe;
   std::uint64_t max_session_bytes = nn::HostOptions().max_session_bytes;
   std::string isa;
+  HeadType head = HeadType::kFile;
   std::vector<std::string> words; ///< the guest's file and its arguments
 
   /// From the arguments after the program's name, and the environment. An exit status when there is

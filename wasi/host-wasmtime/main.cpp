@@ -105,6 +105,7 @@ int start(std::span<const string_view> arguments) {
   }
   LoadOptions load;
   load.isa = line.isa;
+  load.head = line.head;
   nn::Models models(nn::open_model, load, *parallel);
   for (const string& preload : line.preloads) {
     if (const Status status = models.preload(preload); !status) {

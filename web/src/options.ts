@@ -35,6 +35,7 @@ const loadChecks: Record<keyof LoadOptions, Check> = {
   flavour: oneOf(...allFlavours),
   isa: string,
   floatActivations: boolean,
+  head: oneOf("file", "int8", "int4"),
   context: count,
   kvType: oneOf("f32", "f16"),
   batch: count,
@@ -82,8 +83,11 @@ export function readOptions<T extends object>(given: unknown, checks: Record<key
 
 export function readLoadOptions(given: unknown): { options: LoadOptions; settings: LoadSettings } {
   const options = readOptions<LoadOptions>(given, loadChecks);
-  const { isa, floatActivations, context, kvType, batch } = options;
-  return { options, settings: { isa, floatActivations, context, kvType, batch } as LoadSettings };
+  const { isa, floatActivations, head, context, kvType, batch } = options;
+  return {
+    options,
+    settings: { isa, floatActivations, head, context, kvType, batch } as LoadSettings,
+  };
 }
 
 export function readGenerateOptions(

@@ -30,6 +30,11 @@ export interface LoadOptions {
   isa?: string;
   /** Ternary layers take float activations: slow, the reference. */
   floatActivations?: boolean;
+  /**
+   * What reads the output head for each token. The small ones are made at load, take memory and save time; they choose
+   * candidates, which the file's own matrix scores, so greedy and top-k sampling give the same tokens. Default: "file".
+   */
+  head?: "file" | "int8" | "int4";
   /** Tokens a conversation can hold; 0: what the model was made for, at most 2048. */
   context?: number;
   /** Precision of the KV cache: f16 takes half the memory. */

@@ -75,10 +75,13 @@ typedef struct bitnet_text {
   size_t size; // bytes
 } bitnet_text;
 
+enum bitnet_head_type { BITNET_HEAD_FILE = 0, BITNET_HEAD_INT8 = 1, BITNET_HEAD_INT4 = 2 };
+
 typedef struct bitnet_load_options {
   uint32_t struct_size;
   uint32_t float_activations; // not 0: float instead of int8 activations, slow, a reference
   bitnet_text isa;            // kernels by name; empty: the best
+  uint32_t head; // BITNET_HEAD_*: a small output head costs memory for speed (options.hpp)
 } bitnet_load_options;
 void bitnet_load_options_init(bitnet_load_options* options, size_t struct_size);
 

@@ -3,6 +3,7 @@
 
 #include "types.hpp"
 
+#include <optional>
 #include <string_view>
 
 namespace bitnet {
@@ -20,6 +21,9 @@ enum class HeadType : std::uint8_t {
   kInt8, ///< seven bits and a scale for each row
   kInt4, ///< four
 };
+
+/// By the name that command lines use: "file", "int8" or "int4".
+std::optional<HeadType> head_type(std::string_view name) noexcept;
 
 struct LoadOptions {
   /// Kernels by name ("scalar", "avx2", "wasm_simd128", "wasm_relaxed"); empty: the best this machine runs.

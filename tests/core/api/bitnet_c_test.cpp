@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstring>
 #include <limits>
 #include <set>
@@ -323,7 +324,7 @@ TEST_CASE("C: defaults are the library's") {
   CHECK(session.batch == SessionOptions{}.batch);
   bitnet_load_options load;
   bitnet_load_options_init(&load, sizeof load);
-  CHECK((load.float_activations == 0 && load.isa.size == 0));
+  CHECK((load.float_activations == 0 && load.isa.size == 0 && load.head == BITNET_HEAD_FILE));
 
   // A struct of an older header: not a byte beyond its end is touched.
   std::array<unsigned char, sizeof generate> bytes;
@@ -421,6 +422,21 @@ TEST_CASE("C: options reach the library") {
   load.isa = {"quantum", 7};
   CHECK(bitnet_model_load_memory(file.data(), file.size(), &load, &loaded) == BITNET_UnknownIsa);
   CHECK(last_error().ends_with(": quantum"));
+  load.isa = {};
+  load.head = BITNET_HEAD_INT4;
+  const std::uint64_t weights = info.weight_bytes;
+  REQUIRE(bitnet_model_load_memory(file.data(), file.size(), &load, &loaded) == BITNET_Ok);
+  REQUIRE(bitnet_model_get_info(loaded, &info) == BITNET_Ok);
+  CHECK(info.weight_bytes > weights);
+  bitnet_model_free(loaded);
+  load.struct_size = offsetof(bitnet_load_options, head); // of an older header
+  REQUIRE(bitnet_model_load_memory(file.data(), file.size(), &load, &loaded) == BITNET_Ok);
+  bitnet_model_free(loaded);
+  bitnet_load_options_init(&load, sizeof load);
+  load.head = 3;
+  CHECK(bitnet_model_load_memory(file.data(), file.size(), &load, &loaded) ==
+        BITNET_InvalidArgument);
+  load.head = BITNET_HEAD_FILE;
   load.isa = {nullptr, 7};
   CHECK(bitnet_model_load_memory(file.data(), file.size(), &load, &loaded) ==
         BITNET_InvalidArgument);

@@ -61,3 +61,81 @@ TEST_CASE("self_test of the built-in model, on every kernel", "[api]") {
     }
   }
 }
+
+TEST_CASE("a small head changes no id of the built-in model, on any kernel", "[api]") {
+  const auto source = open_file("models/bitnet-tiny-stories.gguf");
+  if (!source)
+    SKIP("no models/bitnet-tiny-stories.gguf");
+  const auto parallel = make_parallel(2);
+  REQUIRE(parallel);
+  SamplerOptions top_k;
+  top_k.temperature = 0.8F;
+  top_k.top_k = 40;
+  top_k.seed = 5;
+  SamplerOptions penalised = top_k;
+  penalised.repetition_penalty = 1.3F;
+  penalised.top_p = 0.9F;
+  SamplerOptions repelled; // greedy
+  repelled.frequency_penalty = 0.5F;
+  SamplerOptions everything; // of all logits, which a small head does not give
+  everything.temperature = 1.0F;
+  struct Story {
+    Ids ids;
+    std::uint64_t logits = kHashStart;
+  };
+  const auto story = [&](const Model& model, std::string_view prompt,
+                         const SamplerOptions& sampler) {
+    Session session = make_session(model, *parallel);
+    Vec<TokenId> ids;
+    REQUIRE(model.tokenize(prompt, true, ids));
+    GenerateOptions options;
+    options.sampler = sampler;
+    options.max_tokens = 200;
+    options.ignore_end = true;
+    REQUIRE(session.start(ids.span(), options));
+    Story all;
+    for (;;) {
+      const auto step = session.next();
+      REQUIRE(step);
+      if (step->kind == Step::Kind::kEnd)
+        return all;
+      if (step->kind == Step::Kind::kToken) {
+        all.ids.push_back(step->id);
+        all.logits = hash_logits(session.logits(), all.logits);
+      }
+    }
+  };
+  const auto whole = Model::load(**source);
+  REQUIRE(whole);
+  std::vector<std::uint64_t> hashes; // equal on all kernels
+  for (const std::string_view isa : available_isas()) {
+    std::vector<std::uint64_t> here;
+    for (const HeadType head : {HeadType::kInt8, HeadType::kInt4}) {
+      const auto model = Model::load(**source, {.isa = isa, .head = head});
+      REQUIRE(model);
+      CHECK(model->info().weight_bytes > whole->info().weight_bytes);
+      for (const std::string_view prompt : {"Once upon a time", "The dog", "\"Why?\" she said. \""})
+        for (const SamplerOptions& sampler :
+             {SamplerOptions{}, top_k, penalised, repelled, everything}) {
+          INFO(isa << ": " << prompt);
+          const Story expected = story(*whole, prompt, sampler),
+                      actual = story(*model, prompt, sampler);
+          CHECK(actual.ids == expected.ids);
+          here.push_back(actual.logits);
+          CHECK((actual.logits == expected.logits) == (sampler.temperature == 1.0F));
+        }
+      // The raw interface is exact.
+      Serial serial;
+      Session mine = make_session(*model, serial), theirs = make_session(*whole, serial);
+      const Ids ids{1, 2, 3};
+      REQUIRE(mine.evaluate(ids));
+      REQUIRE(theirs.evaluate(ids));
+      CHECK(hash_logits(mine.logits()) == hash_logits(theirs.logits()));
+    }
+    if (hashes.empty())
+      hashes = here;
+    CHECK(here == hashes);
+  }
+  const auto unknown = Model::load(**source, {.isa = {}, .head = static_cast<HeadType>(3)});
+  CHECK((!unknown && unknown.error().code() == ErrorCode::InvalidArgument));
+}

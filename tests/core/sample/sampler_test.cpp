@@ -287,3 +287,20 @@ TEST_CASE("the same seed gives the same ids, on every engine", "[sample]") {
         Ids{743, 151, 309, 370, 38, 879, 250, 816, 380, 592, 223, 489});
   CHECK(ids({.temperature = 0.8F, .seed = 43}) != ids({.temperature = 0.8F, .seed = 42}));
 }
+
+TEST_CASE("what the sampler reads", "[sample]") {
+  const auto reads = [](const SamplerOptions& options, std::size_t history) {
+    const auto sampler = Sampler::make(options, 100);
+    REQUIRE(sampler);
+    const auto all = sampler->reads(history);
+    return std::pair(all.best, all.recent);
+  };
+  using Pair = std::pair<std::size_t, std::size_t>;
+  CHECK(reads({}, 10) == Pair(1, 0));
+  CHECK(reads({.repetition_penalty = 1.1F}, 10) == Pair(11, 10));
+  CHECK(reads({.presence_penalty = 0.5F, .repetition_window = 4}, 10) == Pair(5, 4));
+  CHECK(reads({.temperature = 1.0F, .top_k = 40}, 10) == Pair(40, 0));
+  CHECK(reads({.temperature = 1.0F, .top_k = 40, .frequency_penalty = 1.0F}, 500) == Pair(104, 64));
+  CHECK(reads({.temperature = 1.0F}, 10) == Pair(SIZE_MAX, 0));
+  CHECK(reads({.temperature = 1.0F, .repetition_penalty = 2.0F}, 0) == Pair(SIZE_MAX, 0));
+}

@@ -16,7 +16,7 @@ export interface Loader extends ClassHandle {
   wanted(): Wanted;
   accept(): Outcome;
   finish(_0: Model): Outcome;
-  begin(_0: number, _1: EmbindString, _2: boolean): Outcome;
+  begin(_0: number, _1: EmbindString, _2: boolean, _3: HeadType): Outcome;
 }
 
 export interface Model extends ClassHandle {

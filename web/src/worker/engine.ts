@@ -31,10 +31,11 @@ export function beginLoad<L extends Pick<Loader, "begin" | "delete">>(
   fileSize: number,
   isa: string,
   floatActivations = false,
+  head: LoadSettings["head"] = "file",
 ): L {
   const loader = new module.Loader();
   try {
-    check(loader.begin(fileSize, isa, floatActivations));
+    check(loader.begin(fileSize, isa, floatActivations, head));
     return loader;
   } catch (error) {
     loader.delete();
@@ -69,8 +70,8 @@ export class Engine {
     this.#sessionOptions = module.sessionDefaults();
   }
 
-  beginLoad(fileSize: number, { isa = this.#isa, floatActivations }: LoadSettings): Loader {
-    return beginLoad(this.module, fileSize, isa, floatActivations);
+  beginLoad(fileSize: number, { isa = this.#isa, floatActivations, head }: LoadSettings): Loader {
+    return beginLoad(this.module, fileSize, isa, floatActivations, head);
   }
 
   finishLoad(loader: Loader, { context, kvType, batch }: LoadSettings): CoreInfo {

@@ -13,6 +13,7 @@ export type Source =
 export interface LoadSettings {
   isa?: string;
   floatActivations?: boolean;
+  head?: "file" | "int8" | "int4";
   context?: number;
   kvType?: "f32" | "f16";
   batch?: number;
