@@ -65,6 +65,26 @@ test("float activations give another answer, the same in every flavour", async (
   assert.equal(seen.size, 1);
 });
 
+test("small output heads: the same text, and the same logits in every flavour", async () => {
+  for (const sampler of [{}, { temperature: 0.8, topK: 40, seed: 7 }]) {
+    const texts = new Set();
+    const seen = { file: new Set(), int8: new Set(), int4: new Set() };
+    for (const flavour of ["simd-st", "relaxed-st"].filter((name) => available.includes(name))) {
+      for (const head of Object.keys(seen)) {
+        const model = await BitNet.load(undefined, { flavour, head });
+        const options = { maxTokens: 100, ignoreEnd: true, logitsHash: true, ...sampler };
+        const { text, logitsHash } = await model.generate(golden.prompt_ids, options).result;
+        texts.add(text);
+        seen[head].add(logitsHash);
+        await model.dispose();
+      }
+    }
+    assert.equal(texts.size, 1, [...texts].join("\n"));
+    for (const hashes of Object.values(seen)) assert.equal(hashes.size, 1);
+    assert.notDeepEqual(seen.int4, seen.file); // it was used
+  }
+});
+
 test("scalar kernels by name", async () => {
   const model = await BitNet.load(undefined, { flavour: "simd-st", isa: "scalar" });
   assert.equal(model.info.isa, "scalar");

@@ -152,6 +152,7 @@ test("load options are checked", async () => {
     { threads: 1.5 },
     { flavour: "fast" },
     { kvType: "q8" },
+    { head: "int2" },
     { onProgress: 1 },
     { context: -1 },
   ]) {

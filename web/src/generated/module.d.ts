@@ -20,6 +20,8 @@ export interface Block extends ClassHandle {
   resize(_0: number): BytesReply;
 }
 
+export type HeadType = 'file'|'int8'|'int4';
+
 export interface Loader extends ClassHandle {
   wanted(): Wanted;
   accept(): Outcome;
@@ -160,6 +162,7 @@ interface EmbindModule {
   Block: {
     new(): Block;
   };
+  HeadType: {file: 'file', int8: 'int8', int4: 'int4'};
   Loader: {
     new(): Loader;
   };

@@ -12,6 +12,8 @@ export interface ClassHandle {
   [Symbol.dispose](): void;
   clone(): this;
 }
+export type HeadType = 'file'|'int8'|'int4';
+
 export interface Loader extends ClassHandle {
   wanted(): Wanted;
   accept(): Outcome;
@@ -51,6 +53,7 @@ export type NumberReply = {
 };
 
 interface EmbindModule {
+  HeadType: {file: 'file', int8: 'int8', int4: 'int4'};
   Loader: {
     new(): Loader;
   };
