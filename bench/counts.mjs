@@ -57,11 +57,11 @@ export async function counts(build) {
     Object.assign(fields, { peer: peers.bitnetcpp_avx2.title, peer_median: theirs.instructions / 1e9 });
   }
   const lines = [{ name: 'instructions_per_token', row: 'Instructions per token, 0.7B, AVX2', fields }];
-  for (const [name, head] of [['2b4t-i2_s-f16', 2], ['2b4t-i2_s-q6_k', 210 / 256], ['0.7b-i2_s-f16', 2]]) {
+  for (const [name, head, more = ''] of [['2b4t-i2_s-f16', 2], ['2b4t-i2_s-q6_k', 210 / 256], ['2b4t-i2_s-q6_k', 0.5, ', --head int4'], ['0.7b-i2_s-f16', 2]]) {
     const of = await info(name, build);
     const kv = of.layers * of.kv_heads * of.head_dim * 2 * 4;
     lines.push({
-      name: `bytes_per_token_${name}`, row: `Bytes per token, ${name}`,
+      name: `bytes_per_token_${name}${more && '-int4'}`, row: `Bytes per token, ${name}${more}`,
       fields: {
         engine: 'any', model: name, metric: 'bytes per token', unit: 'MB', median: (of.ternary_parameters / 4 + of.vocabulary * of.hidden * head) / 1e6, goal: null,
         ternary_mb: of.ternary_parameters / 4e6, head_mb: of.vocabulary * of.hidden * head / 1e6, kv_kb_per_position: kv / 1e3,

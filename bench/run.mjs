@@ -74,8 +74,12 @@ function why(contender) {
   return (contender.browser && absentBrowser(contender.browser)) ?? absent(contender);
 }
 
+/// The package may be older than the option.
+const packageHasHeads = existsSync(join(dist, 'types.d.ts')) && /\bhead\?:/.test(readFileSync(join(dist, 'types.d.ts'), 'utf8'));
+
 async function measure(contender) {
   if (!contender.browser) return measureNative(contender, build);
+  if (contender.head && !packageHasHeads) throw new Error('this build of the npm package has no option for the head');
   return (await browser(contender.browser)).turn(contender, { model: modelFile(contender.model, build), dist });
 }
 
@@ -88,7 +92,7 @@ const title = ({ engine, browser: where, model, head }) =>
 async function roofline({ ours, metric }, { read, dot }) {
   const of = await info(ours.model, build);
   const embedding = ours.head ?? ours.model.split('-')[2];
-  const bytes = { f16: 2, q8_0: 34 / 32, int8: 34 / 32, q6_k: 210 / 256, q4_0: 18 / 32 }[embedding];
+  const bytes = { f16: 2, q8_0: 34 / 32, int8: 1, int4: 0.5, q6_k: 210 / 256, q4_0: 18 / 32 }[embedding];
   const head = of.vocabulary * of.hidden * bytes;
   const kv = ours.kv ?? (await knows(build, 'bench', 'KV cache (default: f16)') ? 'f16' : 'f32');
   const { prompt = 128, tokens = 48 } = ours;
