@@ -215,6 +215,8 @@ int main(int argc, char** argv) {
         [matrix, run_product] { run_product(matrix(true), 1); });
     add("ternary_gemm", k->name, "GMAC/s", cells * kBatch, cells / 4,
         [matrix, run_product] { run_product(matrix(false), kBatch); });
+    add("ternary_gemm_groups", k->name, "GMAC/s", cells * kBatch, cells / 4,
+        [matrix, run_product] { run_product(matrix(true), kBatch); });
     for (const ScanType type : {ScanType::k4, ScanType::k7})
       add(type == ScanType::k4 ? "scan4_gemv" : "scan8_gemv", k->name, "GMAC/s",
           static_cast<double>(kDenseRows) * kColumns,

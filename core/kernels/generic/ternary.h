@@ -36,30 +36,31 @@ template <class V, std::size_t Planes> consteval std::size_t part_strips() {
   return std::bit_floor(kStrips);
 }
 
-/// sums[n][r] = sum over the strips [begin, end) of x[n] * codes, for Rows rows from `row` of one tile.
+/// sums[n][r] = sum over `strips` strips from `begin` of x[n] * codes, for Rows rows from `row` of one tile.
 ///
 /// The small loops are unrolled by order: the sums must live in registers, which compilers for WebAssembly do not give
 /// to an array that a loop indexes. One column walks row by row (all planes of one load); several columns walk plane by
 /// plane (one unpacked plane serves all of them).
 template <class V, std::size_t Planes, std::size_t Rows, std::size_t Columns>
 inline void strip_sums(const std::uint8_t* tile, std::size_t row, const std::int8_t* const* x,
-                       std::size_t begin, std::size_t end, std::int32_t (*sums)[Rows]) {
+                       std::size_t begin, std::size_t strips, std::int32_t (*sums)[Rows]) {
   constexpr std::size_t kBytes = V::kStripBytes, kPartStrips = part_strips<V, Planes>();
   typename V::Acc acc[Rows * Columns];
 #pragma GCC unroll 64
   for (std::size_t i = 0; i < Rows * Columns; ++i)
     acc[i] = V::acc_zero();
 
-  for (std::size_t from = begin; from < end;) {
-    const std::size_t to = end - from < kPartStrips ? end : from + kPartStrips;
+  for (std::size_t done = 0; done < strips;) {
+    const std::size_t to = strips - done < kPartStrips ? strips : done + kPartStrips;
     typename V::Part part[Rows * Columns];
 #pragma GCC unroll 64
     for (std::size_t i = 0; i < Rows * Columns; ++i)
       part[i] = V::part_zero();
 
-    for (; from < to; ++from) {
-      const std::uint8_t* strip = tile + (from * V::kTileRows + row) * kBytes;
-      const std::size_t column = from * Planes * kBytes;
+#pragma GCC unroll 1
+    for (; done < to; ++done) {
+      const std::uint8_t* strip = tile + ((begin + done) * V::kTileRows + row) * kBytes;
+      const std::size_t column = (begin + done) * Planes * kBytes;
       if constexpr (Columns == 1) {
         const auto rows = [&]<std::size_t... P>(std::index_sequence<P...>) {
           const typename V::I8 a[] = {V::load_i8(x[0] + column + P * kBytes)...};
@@ -130,8 +131,7 @@ inline void ternary_tile(const TernaryMatrix& matrix, const Int8Batch& x, std::s
     }
     float y[Columns][Rows] = {};
     for (std::size_t g = 0; g < groups; ++g) {
-      strip_sums<V, 4, Rows, Columns>(codes, r0, values, g * kGroupStrips, (g + 1) * kGroupStrips,
-                                      sums);
+      strip_sums<V, 4, Rows, Columns>(codes, r0, values, g * kGroupStrips, kGroupStrips, sums);
       for (std::size_t n = 0; n < Columns; ++n)
         for (std::size_t r = 0; r < Rows; ++r)
           y[n][r] += static_cast<float>(sums[n][r] - x.group_sums[(column + n) * groups + g]) *
