@@ -32,9 +32,13 @@ std::size_t units_of(const Matrix& m, const Kernels& k) noexcept {
   return round_up(m.rows, rows) / rows;
 }
 
-std::size_t chunks_of(const Pass& pass, std::size_t units) noexcept {
+/// run(begin, end) for pieces of `units`, on all threads.
+template <class Run> void each_chunk(const Pass& pass, std::size_t units, Run run) noexcept {
   const std::size_t threads = pass.parallel.threads();
-  return threads == 1 ? 1 : std::min(units, threads * kChunksPerThread);
+  const std::size_t chunks = threads == 1 ? 1 : std::min(units, threads * kChunksPerThread);
+  pass.parallel.each(chunks, [&](std::size_t chunk) {
+    run(chunk_begin(units, chunk, chunks), chunk_begin(units, chunk + 1, chunks));
+  });
 }
 
 /// What a product reads: its weights' type decides.
@@ -152,11 +156,7 @@ void linear(const Pass& pass, Rows in, std::initializer_list<Projection> project
     if (total == 0)
       continue;
     const Inputs inputs = prepare(pass, in, kind, projections.begin()->weights->columns);
-    const std::size_t threads = pass.parallel.threads();
-    const std::size_t chunks = threads == 1 ? 1 : std::min(total, threads * kChunksPerThread);
-    pass.parallel.each(chunks, [&](std::size_t chunk) {
-      const std::size_t begin = chunk_begin(total, chunk, chunks);
-      const std::size_t end = chunk_begin(total, chunk + 1, chunks);
+    each_chunk(pass, total, [&](std::size_t begin, std::size_t end) {
       std::size_t base = 0; // the first unit of p in the row of all units
       for (const Projection& p : projections) {
         if (input_of(pass.network, *p.weights) != kind)
@@ -177,10 +177,8 @@ void linear_rows(const Pass& pass, const Matrix& weights, std::span<const std::u
   const Inputs inputs = prepare(pass, in, input_of(pass.network, weights), weights.columns);
   const auto kernel =
       pass.network.kernels->dense[static_cast<std::size_t>(*dense_type(weights.type))];
-  const std::size_t chunks = chunks_of(pass, rows.size());
-  pass.parallel.each(chunks, [&](std::size_t chunk) {
-    const std::size_t end = rows.size() * (chunk + 1) / chunks;
-    for (std::size_t i = rows.size() * chunk / chunks; i < end; ++i)
+  each_chunk(pass, rows.size(), [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i)
       kernel(weights.dense_view(), inputs.dense, rows[i], 1, out, 0);
   });
 }
@@ -190,10 +188,8 @@ Int8Batch scan(const Pass& pass, const SmallHead& head, float* out) noexcept {
   const Kernels& k = *pass.network.kernels;
   const Inputs inputs = prepare(pass, in, Input::kInt8, head.columns);
   const std::size_t tiles = round_up(head.rows, k.scan_tile_rows) / k.scan_tile_rows;
-  const std::size_t chunks = chunks_of(pass, tiles);
-  pass.parallel.each(chunks, [&](std::size_t chunk) {
-    const std::size_t from = tiles * chunk / chunks, to = tiles * (chunk + 1) / chunks;
-    k.scan[static_cast<std::size_t>(head.scan_type())](head.view(), inputs.int8, from, to - from,
+  each_chunk(pass, tiles, [&](std::size_t begin, std::size_t end) {
+    k.scan[static_cast<std::size_t>(head.scan_type())](head.view(), inputs.int8, begin, end - begin,
                                                        out);
   });
   return inputs.int8;
