@@ -15,29 +15,31 @@ std::uint64_t packed_bytes(const Kernels& kernels, std::size_t rows, std::size_t
 void pack_tile(const Kernels& kernels, const std::uint8_t* codes, std::size_t codes_stride,
                std::size_t rows, std::size_t columns, std::uint8_t* tile) noexcept {
   constexpr std::uint8_t kZeroWeights = 0x55; // four codes of 1
-  const std::size_t bytes = kernels.strip_bytes;
+  const std::size_t bytes = kernels.strip_bytes, step = kernels.tile_rows * bytes;
   const std::size_t strips = round_up(columns, kColumnPad) / (4 * bytes);
-  for (std::size_t strip = 0; strip < strips; ++strip) {
-    for (std::size_t row = 0; row < kernels.tile_rows; ++row, tile += bytes) {
-      const std::size_t column = strip * 4 * bytes;
-      if (row < rows && column + 4 * bytes <= columns) {
-        const std::uint8_t* from = codes + row * codes_stride + column;
+  for (std::size_t row = 0; row < kernels.tile_rows; ++row) {
+    const std::uint8_t* from = codes + row * codes_stride;
+    std::uint8_t* to = tile + row * bytes;
+    const std::size_t whole = row < rows ? columns / (4 * bytes) : 0;
+    if (bytes == 1) // a loop over one byte would cost more than the byte
+      for (std::size_t strip = 0; strip < whole; ++strip, from += 4, to += step)
+        *to = static_cast<std::uint8_t>(from[0] | from[1] << 2 | from[2] << 4 | from[3] << 6);
+    else
+      for (std::size_t strip = 0; strip < whole; ++strip, from += 4 * bytes, to += step)
         for (std::size_t j = 0; j < bytes; ++j)
-          tile[j] = static_cast<std::uint8_t>(from[j] | from[bytes + j] << 2 |
-                                              from[2 * bytes + j] << 4 | from[3 * bytes + j] << 6);
-        continue;
-      }
+          to[j] = static_cast<std::uint8_t>(from[j] | from[bytes + j] << 2 |
+                                            from[2 * bytes + j] << 4 | from[3 * bytes + j] << 6);
+    for (std::size_t strip = whole; strip < strips; ++strip, to += step)
       for (std::size_t j = 0; j < bytes; ++j) {
-        tile[j] = kZeroWeights;
+        to[j] = kZeroWeights;
         for (std::size_t p = 0; row < rows && p < 4; ++p) {
-          const std::size_t at = column + p * bytes + j;
+          const std::size_t at = (strip * 4 + p) * bytes + j;
           if (at < columns)
-            tile[j] = static_cast<std::uint8_t>(
-                (tile[j] & ~(3U << (2 * p))) | static_cast<unsigned>(codes[row * codes_stride + at])
-                                                   << (2 * p));
+            to[j] = static_cast<std::uint8_t>((to[j] & ~(3U << (2 * p))) |
+                                              static_cast<unsigned>(codes[row * codes_stride + at])
+                                                  << (2 * p));
         }
       }
-    }
   }
 }
 
