@@ -207,7 +207,8 @@ int main(int argc, char** argv) {
     };
     const std::size_t tiles = kRows / k->tile_rows;
     const auto run_product = [&out, &x, k, tiles](const TernaryMatrix& m, std::size_t count) {
-      k->ternary(m, x.int8(count), 0, tiles, out.data(), round_up(kRows, kRowPad));
+      (count < k->shared_from ? k->ternary : k->ternary_shared)(
+          m, x.int8(count), 0, tiles, out.data(), round_up(kRows, kRowPad));
     };
     add("ternary_gemv", k->name, "GMAC/s", cells, cells / 4,
         [matrix, run_product] { run_product(matrix(false), 1); });

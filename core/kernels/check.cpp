@@ -51,8 +51,8 @@ struct Ternary {
   float row_scales[kPaddedRows] = {};
   float group_scales[kPaddedRows * kStride / kColumnPad] = {};
 
-  void product(const Kernels& k, const std::uint8_t* plain, std::size_t columns, bool grouped,
-               const Int8Batch& x, float* out) noexcept {
+  void product(const Kernels& k, TernaryProduct* family, const std::uint8_t* plain,
+               std::size_t columns, bool grouped, const Int8Batch& x, float* out) noexcept {
     const std::size_t tiles = round_up(kRows, k.tile_rows) / k.tile_rows;
     const auto tile_bytes = static_cast<std::size_t>(packed_bytes(k, k.tile_rows, columns));
     for (std::size_t t = 0; t < tiles; ++t) {
@@ -70,7 +70,7 @@ struct Ternary {
                                .group_scales = grouped ? group_scales : nullptr,
                                .rows = kRows,
                                .columns = columns};
-    k.ternary(matrix, x, 0, tiles, out, kPaddedRows);
+    family(matrix, x, 0, tiles, out, kPaddedRows);
   }
 };
 
@@ -126,12 +126,14 @@ struct Case {
       Ternary a, b;
       float out_a[kBatch * kPaddedRows] = {};
       float out_b[kBatch * kPaddedRows] = {};
-      a.product(kernels, plain, columns, grouped, theirs.batch(columns), out_a);
-      b.product(scalar, plain, columns, grouped, theirs.batch(columns), out_b);
-      bool equal = true;
-      for (std::size_t n = 0; n < kBatch; ++n)
-        equal = equal && same(out_a + n * kPaddedRows, out_b + n * kPaddedRows, kRows);
-      note(equal);
+      b.product(scalar, scalar.ternary, plain, columns, grouped, theirs.batch(columns), out_b);
+      for (TernaryProduct* family : {kernels.ternary, kernels.ternary_shared}) {
+        a.product(kernels, family, plain, columns, grouped, theirs.batch(columns), out_a);
+        bool equal = true;
+        for (std::size_t n = 0; n < kBatch; ++n)
+          equal = equal && same(out_a + n * kPaddedRows, out_b + n * kPaddedRows, kRows);
+        note(equal);
+      }
     }
   }
 

@@ -98,6 +98,9 @@ struct Attention {
   float* out = nullptr;         ///< [queries][stride]
 };
 
+using TernaryProduct = void(const TernaryMatrix& matrix, const Int8Batch& x, std::size_t first_tile,
+                            std::size_t tiles, float* out, std::size_t out_stride);
+
 struct Kernels {
   std::string_view name;
   /// Null, or: is this set the fast one of its kin on this machine? Where not, it is offered after the others.
@@ -119,8 +122,11 @@ struct Kernels {
   /// out[c][row] = (sum over columns of value * (code - 1)) * row_scale * scales[c] for the rows of `tiles` tiles from
   /// `first_tile`; whole tiles are written. With group scales: the sum over groups, in order, of
   /// float(group's sum) * group_scale, then * scales[c].
-  void (*ternary)(const TernaryMatrix& matrix, const Int8Batch& x, std::size_t first_tile,
-                  std::size_t tiles, float* out, std::size_t out_stride);
+  TernaryProduct* ternary;
+  /// The same product and the same bits by the family of kernels that is the faster from `shared_from` vectors on
+  /// (tuned.def), where that was measured to be another one.
+  TernaryProduct* ternary_shared;
+  std::size_t shared_from;
   /// out[row] = float(sum over columns of value * (code - offset)) * row_scale * scale for one vector and whole tiles, by
   /// ScanType.
   void (*scan[kScanTypes])(const ScanMatrix& matrix, const Int8Batch& x, std::size_t first_tile,

@@ -94,7 +94,8 @@ void product(const Pass& pass, const Inputs& in, const Projection& p, std::size_
   const Kernels& k = *pass.network.kernels;
   const Matrix& m = *p.weights;
   if (input_of(pass.network, m) == Input::kInt8) {
-    k.ternary(m.ternary_view(), in.int8, first, count, p.out, p.out_stride);
+    (in.int8.count < k.shared_from ? k.ternary : k.ternary_shared)(m.ternary_view(), in.int8, first,
+                                                                   count, p.out, p.out_stride);
     return;
   }
   const std::size_t unit = m.ternary() ? k.tile_rows : kDenseRows;

@@ -1,5 +1,5 @@
-// The table of one instruction set from its policy V; Ternary is ternary.h's body or ternary_lut.h's, S the policy of
-// scan.h's body where V is not one for ternary.h's loop.
+// The table of one instruction set from its policy V: Few and Shared are ternary.h's bodies or ternary_lut.h's, S the
+// policy of scan.h's body where V is not one for ternary.h's loop.
 #pragma once
 
 #include "kernels/generic/dense.h"
@@ -9,7 +9,18 @@
 
 namespace bitnet::generic {
 
-template <class V, auto Ternary = ternary<V>, class S = V>
+/// What was measured: tuned.def.
+constexpr std::size_t tuned_shared_from(std::string_view name) {
+  constexpr std::size_t kNever = SIZE_MAX;
+#define BITNET_TUNED(isa, shared_from)                                                             \
+  if (name == #isa)                                                                                \
+    return shared_from;
+#include "kernels/tuned.def"
+#undef BITNET_TUNED
+  return kNever;
+}
+
+template <class V, auto Few = ternary<V>, auto Shared = ternary_shared<V>, class S = V>
 constexpr Kernels make_kernels(std::string_view name, bool (*suits)() = nullptr) {
   static_assert(kRowPad % V::kTileRows == 0);
   static_assert(kColumnPad % (4 * V::kStripBytes) == 0);
@@ -23,7 +34,9 @@ constexpr Kernels make_kernels(std::string_view name, bool (*suits)() = nullptr)
       .scan_strip_bytes = S::kStripBytes,
       .quantize = quantize<V>,
       .quantize_blocks = quantize_blocks<V>,
-      .ternary = Ternary,
+      .ternary = Few,
+      .ternary_shared = Shared,
+      .shared_from = tuned_shared_from(name),
       .scan = {scan<S, ScanType::k4>, scan<S, ScanType::k7>},
       .dense = {dense_f32<V>, dense_f16<V>, dense_bf16<V>, dense_q8_0<V>, dense_q4_0<V>,
                 dense_q6_k<V>},

@@ -1,8 +1,8 @@
 // Ternary matrix products over a policy V: y = (sum x * code - sum x) * scale. One body serves decode (one column,
-// every row of a tile at once) and prefill (kGemmColumns columns share each unpacked weight).
+// every row of a tile at once) and prefill (kGemmColumns columns share each unpacked weight); a second one for prefill
+// unpacks a tile's codes to bytes once for up to kShared columns.
 //
-// V gives: kTileRows, kStripBytes, kGemmRows, kGemmColumns, kShared (columns that share one unpacking of a tile's codes
-// into bytes; 0 where unpacking anew for each kGemmColumns is faster); types U8, I8, Part, PartLane, Acc; load_codes,
+// V gives: kTileRows, kStripBytes, kGemmRows, kGemmColumns; types U8, I8, Part, PartLane, Acc; load_codes,
 // store_codes, plane<p>, nibble<p>, load_i8, part_zero, acc_zero, mac, widen, and sum4 (the lanes of four Acc added up,
 // each to its place). A Part's lanes may be narrower than int32: it is widened before they can overflow.
 #pragma once
@@ -145,6 +145,8 @@ inline void ternary_tile(const TernaryMatrix& matrix, const Int8Batch& x, std::s
 
 /// Columns of weights unpacked at a time: with eight rows 16 KiB, half of a first-level cache.
 inline constexpr std::size_t kUnpacked = 2048;
+/// Vectors that share one unpacking: a multiple of every kGemmColumns.
+inline constexpr std::size_t kShared = 64;
 /// sums[n * kTileRows + r] += sum over `vectors` vectors of unpacked codes, [vector][kTileRows][kStripBytes], times x[n].
 template <class V, std::size_t Rows, std::size_t Columns>
 inline void unpacked_sums(const std::uint8_t* codes, const std::int8_t* const* x,
@@ -186,7 +188,7 @@ inline void unpacked_sums(const std::uint8_t* codes, const std::int8_t* const* x
       sums[n * V::kTileRows + r] += folded[n][r];
 }
 
-/// One tile with scales per row against `count` columns from `column`, at most V::kShared and a multiple of kGemmColumns:
+/// One tile with scales per row against `count` columns from `column`, at most kShared and a multiple of kGemmColumns:
 /// its codes are unpacked once for all of them.
 template <class V>
 inline void shared_tile(const TernaryMatrix& matrix, const Int8Batch& x, std::size_t tile,
@@ -195,7 +197,7 @@ inline void shared_tile(const TernaryMatrix& matrix, const Int8Batch& x, std::si
   const std::size_t groups = x.stride / kColumnPad;
   const std::uint8_t* packed = matrix.codes + tile * kRows * (x.stride / 4);
   alignas(64) std::uint8_t codes[kRows * kUnpacked];
-  std::int32_t sums[V::kShared * kRows] = {};
+  std::int32_t sums[kShared * kRows] = {};
   for (std::size_t from = 0; from < x.stride; from += kUnpacked) {
     const std::size_t width = x.stride - from < kUnpacked ? x.stride - from : kUnpacked;
     const std::size_t strips = width / (4 * kBytes);
@@ -229,24 +231,37 @@ inline void shared_tile(const TernaryMatrix& matrix, const Int8Batch& x, std::si
   }
 }
 
+/// The vectors from `column` on, each kGemmColumns with an unpacking of its own.
+template <class V>
+inline void tile_columns(const TernaryMatrix& matrix, const Int8Batch& x, std::size_t tile,
+                         std::size_t column, float* out, std::size_t out_stride) {
+  for (; column + V::kGemmColumns <= x.count; column += V::kGemmColumns)
+    ternary_tile<V, V::kGemmRows, V::kGemmColumns>(matrix, x, tile, column, out, out_stride);
+  for (; column < x.count; ++column)
+    ternary_tile<V, V::kTileRows, 1>(matrix, x, tile, column, out, out_stride);
+}
+
 template <class V>
 void ternary(const TernaryMatrix& matrix, const Int8Batch& x, std::size_t first_tile,
              std::size_t tiles, float* out, std::size_t out_stride) {
   static_assert(V::kTileRows % V::kGemmRows == 0);
+  for (std::size_t tile = first_tile; tile < first_tile + tiles; ++tile)
+    tile_columns<V>(matrix, x, tile, 0, out, out_stride);
+}
+
+/// Matrices with scales per group have no such body: their sums are needed group by group.
+template <class V>
+void ternary_shared(const TernaryMatrix& matrix, const Int8Batch& x, std::size_t first_tile,
+                    std::size_t tiles, float* out, std::size_t out_stride) {
   for (std::size_t tile = first_tile; tile < first_tile + tiles; ++tile) {
     std::size_t column = 0;
-    if constexpr (V::kShared != 0) {
-      while (matrix.group_scales == nullptr && column + 4 * V::kGemmColumns <= x.count) {
-        const std::size_t rest = (x.count - column) / V::kGemmColumns * V::kGemmColumns;
-        const std::size_t count = rest < V::kShared ? rest : V::kShared;
-        shared_tile<V>(matrix, x, tile, column, count, out, out_stride);
-        column += count;
-      }
+    while (matrix.group_scales == nullptr && column + V::kGemmColumns <= x.count) {
+      const std::size_t rest = (x.count - column) / V::kGemmColumns * V::kGemmColumns;
+      const std::size_t count = rest < kShared ? rest : kShared;
+      shared_tile<V>(matrix, x, tile, column, count, out, out_stride);
+      column += count;
     }
-    for (; column + V::kGemmColumns <= x.count; column += V::kGemmColumns)
-      ternary_tile<V, V::kGemmRows, V::kGemmColumns>(matrix, x, tile, column, out, out_stride);
-    for (; column < x.count; ++column)
-      ternary_tile<V, V::kTileRows, 1>(matrix, x, tile, column, out, out_stride);
+    tile_columns<V>(matrix, x, tile, column, out, out_stride);
   }
 }
 

@@ -6,8 +6,7 @@ namespace bitnet {
 namespace {
 
 struct Avx2 : X86Lanes {
-  static constexpr std::size_t kTileRows = 8, kGemmRows = 2, kGemmColumns = 4, kShared = 64,
-                               kStripBytes = 32;
+  static constexpr std::size_t kTileRows = 8, kGemmRows = 2, kGemmColumns = 4, kStripBytes = 32;
 
   using U8 = __m256i;
   using I8 = __m256i;

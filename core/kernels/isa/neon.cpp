@@ -8,8 +8,7 @@ namespace bitnet {
 namespace {
 
 struct Neon : NeonLanes {
-  static constexpr std::size_t kTileRows = 16, kGemmRows = 4, kGemmColumns = 4, kShared = 64,
-                               kStripBytes = 16;
+  static constexpr std::size_t kTileRows = 16, kGemmRows = 4, kGemmColumns = 4, kStripBytes = 16;
 
   using Part = int16x8_t;
   using PartLane = std::int16_t;

@@ -9,8 +9,7 @@ namespace bitnet {
 namespace {
 
 struct Scalar {
-  static constexpr std::size_t kTileRows = 4, kGemmRows = 4, kGemmColumns = 4, kShared = 64,
-                               kStripBytes = 16;
+  static constexpr std::size_t kTileRows = 4, kGemmRows = 4, kGemmColumns = 4, kStripBytes = 16;
 
   struct U8 {
     std::uint8_t v[16];

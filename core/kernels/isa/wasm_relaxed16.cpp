@@ -6,8 +6,7 @@ namespace bitnet {
 namespace {
 
 struct WasmRelaxed16 : WasmLanes {
-  static constexpr std::size_t kTileRows = 8, kGemmRows = 2, kGemmColumns = 4, kShared = 64,
-                               kStripBytes = 16;
+  static constexpr std::size_t kTileRows = 8, kGemmRows = 2, kGemmColumns = 4, kStripBytes = 16;
 
   using Part = v128_t;
   using PartLane = std::int16_t;

@@ -89,8 +89,11 @@ struct Products : WasmLanes {
 
 } // namespace
 
+// For one vector and for many: looking up has nothing to unpack.
+constexpr auto* kLookUp = generic::ternary_lut<WasmSimd128>;
+
 extern const Kernels kernels_wasm_simd128;
 constinit const Kernels kernels_wasm_simd128 =
-    generic::make_kernels<WasmSimd128, generic::ternary_lut<WasmSimd128>, Products>("wasm_simd128");
+    generic::make_kernels<WasmSimd128, kLookUp, kLookUp, Products>("wasm_simd128");
 
 } // namespace bitnet

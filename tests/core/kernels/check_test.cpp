@@ -57,6 +57,8 @@ TEST_CASE("one wrong bit in any kernel is caught", "[kernels]") {
     out[stride * (x.count - 1) + matrix.rows - 1] += 1.0F; // the last row of the last vector
   };
   CHECK(caught(k));
+  std::swap(k.ternary, k.ternary_shared);
+  CHECK(caught(k));
 
   k = honest();
   k.scan[0] = k.scan[1]; // the right sums of codes of another width

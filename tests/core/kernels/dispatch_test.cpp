@@ -19,8 +19,9 @@ TEST_CASE("all kernels: best first, scalar last, each once", "[kernels]") {
     CHECK(names.insert(k->name).second);
     CHECK(cpu_runs(k->name));
     CHECK(find_kernels(k->name) == k);
-    CHECK((k->quantize && k->quantize_blocks && k->ternary && k->rmsnorm && k->attend_f32 &&
-           k->attend_f16 && k->to_half && k->relu2_mul && k->silu_mul && k->add));
+    CHECK((k->quantize && k->quantize_blocks && k->ternary && k->ternary_shared && k->rmsnorm &&
+           k->attend_f32 && k->attend_f16 && k->to_half && k->relu2_mul && k->silu_mul && k->add));
+    CHECK(k->shared_from > 0);
     for (const auto dense : k->dense)
       CHECK(dense != nullptr);
   }

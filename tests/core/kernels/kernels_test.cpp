@@ -101,24 +101,25 @@ struct TernaryCase {
                           .stride = stride,
                           .count = count};
     const std::size_t out_stride = padded_rows + pick(random, 3);
-    Shifted<float> out((count - 1) * out_stride + padded_rows, shift, kUntouched);
-
     const std::size_t cut = pick(random, tiles + 1);
-    k.ternary(matrix, batch, cut, tiles - cut, out.data(), out_stride);
     bool good = true;
-    for (std::size_t n = 0; n < count; ++n)
-      for (std::size_t r = 0; r < cut * k.tile_rows; ++r)
-        good = good && out[n * out_stride + r] == kUntouched;
-    k.ternary(matrix, batch, 0, cut, out.data(), out_stride);
-    for (std::size_t n = 0; n < count; ++n) {
-      for (std::size_t r = 0; r < rows; ++r)
-        good = good && out[n * out_stride + r] == expected[n * rows + r];
-      for (std::size_t r = rows; r < padded_rows; ++r)
-        good = good && out[n * out_stride + r] == 0.0F; // rows that are not there have scale 0
+    for (TernaryProduct* family : {k.ternary, k.ternary_shared}) {
+      Shifted<float> out((count - 1) * out_stride + padded_rows, shift, kUntouched);
+      family(matrix, batch, cut, tiles - cut, out.data(), out_stride);
+      for (std::size_t n = 0; n < count; ++n)
+        for (std::size_t r = 0; r < cut * k.tile_rows; ++r)
+          good = good && out[n * out_stride + r] == kUntouched;
+      family(matrix, batch, 0, cut, out.data(), out_stride);
+      for (std::size_t n = 0; n < count; ++n) {
+        for (std::size_t r = 0; r < rows; ++r)
+          good = good && out[n * out_stride + r] == expected[n * rows + r];
+        for (std::size_t r = rows; r < padded_rows; ++r)
+          good = good && out[n * out_stride + r] == 0.0F; // rows that are not there have scale 0
+      }
+      for (std::size_t n = 0; n + 1 < count; ++n)
+        for (std::size_t r = padded_rows; r < out_stride; ++r)
+          good = good && out[n * out_stride + r] == kUntouched;
     }
-    for (std::size_t n = 0; n + 1 < count; ++n)
-      for (std::size_t r = padded_rows; r < out_stride; ++r)
-        good = good && out[n * out_stride + r] == kUntouched;
     return good;
   }
 };

@@ -96,7 +96,7 @@ void any_activations(Random& random, std::int8_t* values, std::size_t count) {
                                                        : static_cast<int>(pick(random, 255)) - 127);
 }
 
-bool ternary(const Kernels& k, Random& random) {
+template <TernaryProduct* Kernels::* Family> bool ternary(const Kernels& k, Random& random) {
   const std::size_t columns = any_size(random, 1100);
   const std::size_t rows = columns > 2000 ? 1 + pick(random, 3) : 1 + pick(random, 24);
   // Few vectors, as when tokens are written; now and then as many as when a prompt is read.
@@ -134,8 +134,8 @@ bool ternary(const Kernels& k, Random& random) {
     const std::size_t tiles = round_up(rows, set.tile_rows) / set.tile_rows,
                       cut = pick(random, tiles + 1), padded = tiles * set.tile_rows;
     Shifted<float> out(count * padded, shift, kUntouched), of_rows(count * rows, 0);
-    set.ternary(matrix, batch, 0, cut, out.data(), padded);
-    set.ternary(matrix, batch, cut, tiles - cut, out.data(), padded);
+    (set.*Family)(matrix, batch, 0, cut, out.data(), padded);
+    (set.*Family)(matrix, batch, cut, tiles - cut, out.data(), padded);
     for (std::size_t n = 0; n < count; ++n)
       std::copy_n(out.data() + n * padded, rows, of_rows.data() + n * rows);
     return of_rows;
@@ -365,7 +365,8 @@ template <DenseType Type> constexpr Entry dense_entry(const char* name) {
 constexpr Entry kEntries[] = {
     {"quantize", quantize, take<&Kernels::quantize>},
     {"quantize_blocks", quantize_blocks, take<&Kernels::quantize_blocks>},
-    {"ternary", ternary, take<&Kernels::ternary>},
+    {"ternary", ternary<&Kernels::ternary>, take<&Kernels::ternary>},
+    {"ternary_shared", ternary<&Kernels::ternary_shared>, take<&Kernels::ternary_shared>},
     {"scan4", scan<ScanType::k4>, take_scan<ScanType::k4>},
     {"scan7", scan<ScanType::k7>, take_scan<ScanType::k7>},
     dense_entry<DenseType::kF32>("f32"),
@@ -410,6 +411,7 @@ TEST_CASE("the comparison with scalar leaves no kernel out and sees each go wron
   copy.name = scalar().name;
   copy.tile_rows = scalar().tile_rows;
   copy.strip_bytes = scalar().strip_bytes;
+  copy.shared_from = scalar().shared_from;
   copy.scan_tile_rows = scalar().scan_tile_rows;
   copy.scan_strip_bytes = scalar().scan_strip_bytes;
   for (const Entry& entry : kEntries)
@@ -420,6 +422,7 @@ TEST_CASE("the comparison with scalar leaves no kernel out and sees each go wron
   idle.quantize = nothing;
   idle.quantize_blocks = nothing;
   idle.ternary = nothing;
+  idle.ternary_shared = nothing;
   for (auto& type : idle.scan)
     type = nothing;
   for (auto& type : idle.dense)
