@@ -13,8 +13,8 @@ void require(bool promise) {
 }
 
 /// Model::load by way of ModelLoader.
-Result<Model> load_by_ranges(Bytes file) {
-  auto loader = ModelLoader::begin(file.size());
+Result<Model> load_by_ranges(Bytes file, const LoadOptions& options) {
+  auto loader = ModelLoader::begin(file.size(), options);
   BITNET_TRY(loader);
   for (std::uint64_t before = 0;;) {
     const ModelLoader::Range range = loader->wanted();
@@ -68,8 +68,9 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const Bytes file(data, size);
   MemorySource source(file);
-  const auto model = Model::load(source);
-  const auto same = load_by_ranges(file);
+  const LoadOptions options{.isa = {}, .head = static_cast<HeadType>(size % 3)}; // any of them
+  const auto model = Model::load(source, options);
+  const auto same = load_by_ranges(file, options);
   require(static_cast<bool>(model) == static_cast<bool>(same));
   if (!model) {
     require(model.error().code() == same.error().code() && model.error().code() != ErrorCode::Ok);
