@@ -37,7 +37,7 @@ function goals(lines) {
 
 function contenders(lines) {
   const rows = lines.filter(({ peers }) => peers).flatMap((line) => [
-    [line.row, `**ours** (${measured(line)}, ${line.model})`, number(line.median), percent(line.spread), ''],
+    [line.row, `**ours** (${measured(line)}, ${line.model}${(line.head ?? 'file') === 'file' ? '' : `, ${line.head} head`})`, number(line.median), percent(line.spread), ''],
     ...line.peers.map((peer) => ['', peer.peer, number(peer.median), percent(peer.spread), number(peer.side_by_side)])]);
   return table(['figure', 'engine', 'tokens/s', 'spread', 'ours : theirs, median of the rounds'], rows);
 }
@@ -111,6 +111,8 @@ function draw(lines) {
 
 export function writeReport() {
   const lines = readFileSync(join(docs, 'performance.jsonl'), 'utf8').trim().split('\n').filter(Boolean).map((text) => JSON.parse(text))
+    // Words may have changed since it was measured; what was measured has not.
+    .map((line) => ({ ...line, row: figures.find(({ name }) => name === line.figure)?.row ?? line.row }))
     .map((line, i) => ({ line, i })).sort((a, b) => order(a.line) - order(b.line) || a.i - b.i).map(({ line }) => line);
   const judged = lines.filter(({ goal }) => typeof goal === 'number');
   const counted = (state) => judged.filter(({ reached }) => reached === state).length;

@@ -104,7 +104,7 @@ async function roofline({ ours, metric }, { read, dot }) {
 async function compare(figure, results) {
   const { ours, metric } = figure;
   const own = results.get(key(ours));
-  const fields = { engine: ours.browser ?? 'native', threads: ours.threads, model: ours.model, unit: 'tokens/s' };
+  const fields = { engine: ours.browser ?? 'native', threads: ours.threads, model: ours.model, head: ours.head ?? 'file', unit: 'tokens/s' };
   const notes = [];
   if (!own.runs?.length) return line(figure, { ...fields, note: own.reason });
   const values = own.runs.map((run) => run[metric]);

@@ -95,7 +95,8 @@ bitnet_load_options load_defaults() noexcept {
   return {.struct_size = sizeof(bitnet_load_options),
           .float_activations = defaults.float_activations ? 1U : 0U,
           .isa = text_of(defaults.isa),
-          .head = static_cast<std::uint32_t>(defaults.head)};
+          .head = static_cast<std::uint32_t>(defaults.head),
+          .reserved = 0};
 }
 static_assert(static_cast<int>(HeadType::kFile) == BITNET_HEAD_FILE &&
               static_cast<int>(HeadType::kInt8) == BITNET_HEAD_INT8 &&
@@ -108,6 +109,8 @@ Result<LoadOptions> load_options(const bitnet_load_options* options) noexcept {
     return Error(ErrorCode::InvalidArgument) << "isa is null";
   if (read.head > BITNET_HEAD_INT4)
     return Error(ErrorCode::InvalidArgument) << "head " << read.head;
+  if (read.reserved != 0)
+    return Error(ErrorCode::InvalidArgument) << "reserved " << read.reserved;
   return LoadOptions{.isa = view(read.isa),
                      .float_activations = read.float_activations != 0,
                      .head = static_cast<HeadType>(read.head)};

@@ -140,6 +140,8 @@ struct Case {
   void scan(ScanType type, std::size_t columns, bool extremes) noexcept {
     const auto of_type = static_cast<std::size_t>(type);
     const std::uint8_t most = type == ScanType::k4 ? 15 : 127;
+    for (float& value : x) // with the largest codes, the largest sums there are
+      value = extremes ? 3.0F : random.real();
     Quantized input;
     input.make(scalar, x, columns);
     std::uint8_t plain[kRows * kMostColumns];

@@ -137,10 +137,11 @@ public:
 
   bool run() noexcept {
     const std::size_t first = std::max(std::min(kFirstRows, head_.rows / 2), needed_.best);
-    if (first > found_.rows.size() / 2 || needed_.ids.size() > found_.rows.size() - first)
+    if (needed_.best == 0 || first > found_.rows.size() / 2 ||
+        needed_.ids.size() > found_.rows.size() - first)
       return false;
     measure_input();
-    if (!std::isfinite(length_) || !std::isfinite(lost_))
+    if (!std::isfinite(length_) || !std::isfinite(lost_) || !all_finite())
       return false;
     std::memset(found_.exact.data(), 0, found_.exact.size());
     choose_best(first);
@@ -169,6 +170,14 @@ private:
   /// How far quantisation may have moved a row's logit.
   float bound(std::size_t row) const noexcept {
     return head_.lost[row] * length_ + head_.lengths[row] * lost_;
+  }
+  /// Whether every small logit is a number: huge scales may have made infinities that the exact product would not.
+  bool all_finite() const noexcept {
+    constexpr float kMost = std::numeric_limits<float>::max();
+    bool good = true;
+    for (std::size_t row = 0; row < head_.rows; ++row)
+      good &= std::fabs(logits_[row]) <= kMost;
+    return good;
   }
   void add(std::uint32_t row) noexcept {
     found_.exact[row] = 1;
@@ -244,9 +253,10 @@ private:
       const std::size_t end = std::min(row + kTogether, head_.rows);
       bool any = false;
       for (std::size_t r = row; r < end; ++r)
-        any |= logits_[r] + share * bound(r) >= bar;
+        any |= !(logits_[r] + share * bound(r) <
+                 bar); // a bound that is not a number rules nothing out
       for (std::size_t r = row; any && r < end; ++r) {
-        if (found_.exact[r] != 0 || !(logits_[r] + share * bound(r) >= bar))
+        if (found_.exact[r] != 0 || logits_[r] + share * bound(r) < bar)
           continue;
         if (count_ == found_.rows.size())
           return false;

@@ -193,8 +193,11 @@ Status WeightsLoader::check_memory() const noexcept {
   return {};
 }
 
-/// One allocation for all matrices: it fails before anything is fetched, not after, and large pages hold more than one.
+/// Matrices lie together, so that large pages hold more than one, and memory that is not there is missed before anything
+/// is fetched.
 Status WeightsLoader::allocate() noexcept {
+  // Within what a 32-bit machine gives in one piece; a matrix that is larger has a piece to itself.
+  constexpr std::uint64_t kPiece = 1ULL << 30, kAlignment = Buffer<std::uint8_t>::kAlignment;
   const auto bytes_of = [this](const Slot& slot) noexcept -> std::uint64_t {
     if (slot.matrix == nullptr)
       return 0;
@@ -203,22 +206,47 @@ Status WeightsLoader::allocate() noexcept {
     return dtype_info(slot.info->type).ternary ? packed_bytes(*kernels_, rows, columns)
                                                : slot.info->bytes;
   };
-  constexpr std::uint64_t kAlignment = Buffer<std::uint8_t>::kAlignment;
-  std::uint64_t total =
-      0; // tensors lie apart in the file, and packed ones take a bounded multiple: no overflow
-  for (const Slot& slot : slots_)
-    total += (bytes_of(slot) + kAlignment - 1) / kAlignment * kAlignment;
-  auto memory = Buffer<std::uint8_t>::make_raw(total, "weights", Pages::kLarge);
-  BITNET_TRY(memory);
-  weights_->memory = std::move(*memory);
-  std::size_t at = 0;
-  for (const Slot& slot : slots_) {
-    if (slot.matrix == nullptr)
-      continue;
-    const auto bytes = static_cast<std::size_t>(bytes_of(slot));
-    slot.matrix->data = {weights_->memory.data() + at, bytes};
-    at += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  const auto aligned = [](std::uint64_t bytes) noexcept {
+    return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  };
+  // Slots from `first` that share a piece: their number and bytes.
+  const auto piece_from = [&](std::size_t first) noexcept {
+    std::size_t next = first;
+    std::uint64_t bytes = 0;
+    for (; next < slots_.size(); ++next) {
+      const std::uint64_t more = aligned(bytes_of(slots_[next]));
+      if (bytes != 0 && more > kPiece - std::min(bytes, kPiece))
+        break;
+      bytes += more;
+    }
+    return std::pair{next, bytes};
+  };
+  std::size_t pieces = 0;
+  for (std::size_t slot = 0; slot < slots_.size(); slot = piece_from(slot).first)
+    ++pieces;
+  weights_->memory.reset(new (std::nothrow) Buffer<std::uint8_t>[pieces]);
+  if (!weights_->memory)
+    return Error(ErrorCode::OutOfMemory) << "weights";
+  Buffer<std::uint8_t>* piece = weights_->memory.get();
+  for (std::size_t slot = 0; slot < slots_.size(); ++piece) {
+    const auto [end, bytes] = piece_from(slot);
+    auto memory = Buffer<std::uint8_t>::make_raw(bytes, "weights", Pages::kLarge);
+    BITNET_TRY(memory);
+    *piece = std::move(*memory);
+    for (std::size_t at = 0; slot < end; ++slot) {
+      if (slots_[slot].matrix == nullptr)
+        continue;
+      const auto size = static_cast<std::size_t>(bytes_of(slots_[slot]));
+      slots_[slot].matrix->data = {piece->data() + at, size};
+      at += static_cast<std::size_t>(aligned(size));
+    }
   }
+  if (head_matrix_ == nullptr)
+    return {};
+  auto made = HeadQuantizer::make(head_, *kernels_, config_->vocabulary, config_->hidden,
+                                  weights_->small_head);
+  BITNET_TRY(made);
+  quantizer_ = std::move(*made);
   return {};
 }
 
@@ -249,11 +277,6 @@ Status WeightsLoader::begin_tensor() noexcept {
       (m.type == DType::kI2_S ? m.row_scales : m.group_scales) = std::move(*scales);
     } else {
       m.row_bytes = static_cast<std::size_t>(info.bytes / info.rows());
-    }
-    if (&m == head_matrix_) {
-      auto made = HeadQuantizer::make(head_, *kernels_, m.rows, m.columns, weights_->small_head);
-      BITNET_TRY(made);
-      quantizer_ = std::move(*made);
     }
   }
   return next_piece();
@@ -304,7 +327,7 @@ Status WeightsLoader::accept() noexcept {
         slot.matrix->row_scales[r] = scale;
     }
   } else if (slot.matrix != nullptr) {
-    if (quantizer_)
+    if (slot.matrix == head_matrix_)
       BITNET_TRY(quantizer_->add(info.type, slot.matrix->data.data(), slot.matrix->row_bytes,
                                  static_cast<std::size_t>(done_ / slot.matrix->row_bytes)));
   } else {
@@ -364,7 +387,8 @@ Status WeightsLoader::accept_ternary(Matrix& matrix) noexcept {
 
 Status WeightsLoader::finish_tensor() noexcept {
   Matrix* matrix = slots_[slot_].matrix;
-  quantizer_.reset();
+  if (matrix == head_matrix_)
+    quantizer_.reset();
   if (matrix == nullptr)
     return {};
   if (!matrix->ternary()) {

@@ -64,7 +64,7 @@ struct Weights {
   Buffer<float> output_norm;   ///< [H]
   Buffer<float> rope_divisors; ///< [rope_dim / 2]; empty: all 1
   std::unique_ptr<Layer[]> layers;
-  Buffer<std::uint8_t> memory; ///< of all matrices, in file order
+  std::unique_ptr<Buffer<std::uint8_t>[]> memory; ///< of all matrices, in file order
   std::uint64_t bytes = 0;
   std::uint64_t parameters = 0;
   std::uint64_t ternary_parameters = 0;

@@ -23,22 +23,26 @@ constexpr unsigned kMostThreads = 256;
 // How long an idle thread looks for work before it sleeps. Waking a sleeper takes some 50 us, the
 // gap between two runs of one forward pass is less; yielding in between lets a busy machine go on.
 constexpr std::uint64_t kSpinNs = 50'000;
-constexpr int kLooksPerSpin = 32;
+constexpr int kLooksPerYield = 32;
+constexpr int kYieldsPerClock = 16; // in WebAssembly a look at the clock is a call of JavaScript
 
-/// Looks until `done()` or for kSpinNs; whether it is done.
+/// Looks until `done()` or for about kSpinNs; whether it is done.
 template <class Done> bool spin(Done done) noexcept {
   const std::uint64_t start = now_ns();
   do {
-    for (int i = 0; i < kLooksPerSpin; ++i)
-      if (done())
-        return true;
-    sched_yield();
+    for (int yields = 0; yields < kYieldsPerClock; ++yields) {
+      for (int looks = 0; looks < kLooksPerYield; ++looks)
+        if (done())
+          return true;
+      sched_yield();
+    }
   } while (now_ns() - start < kSpinNs);
   return done();
 }
 
 // What runs with all threads have cost beyond what the caller alone would have needed, as far as it
-// can tell: its own tasks' time stands for the others'. Other threads may waste a part of the time;
+// can tell: its own tasks' time stands for the others', although tasks differ in size and slow each
+// other down. Other threads may waste a part of the time;
 // once they have wasted more, the caller works alone until the part has grown to it, so that a
 // neighbour who takes a core leaves nearly the speed of one thread, however the system shares out
 // the rest.
@@ -56,14 +60,16 @@ public:
       return; // nothing to compare with: others did all
     const double caller_alone =
         static_cast<double>(own_ns) * static_cast<double>(count) / static_cast<double>(own);
-    // A gain is bounded by the credit, and so is what one mistake of the clock can do.
-    const double gain = std::clamp(caller_alone - static_cast<double>(ns), -1e8, 1e8);
+    // A gain is bounded by the credit; a loss, so that a clock that ticks in milliseconds or a machine that slept does
+    // not end sharing for long.
+    const double gain = std::clamp(caller_alone - static_cast<double>(ns), -kMostLoss, kMostLoss);
     balance_ = std::min(balance_ + static_cast<std::int64_t>(gain), kCredit);
   }
 
 private:
   static constexpr std::uint64_t kPart = 32;
   static constexpr std::int64_t kCredit = 1'000'000; // ns: a hiccup of the system is no neighbour
+  static constexpr double kMostLoss = 1e7;
   std::int64_t balance_ = kCredit;
   std::uint64_t seen_ = now_ns();
 };

@@ -78,7 +78,8 @@ Sampler::Reads Sampler::reads(std::size_t history) const noexcept {
   if (is_greedy(options_))
     return {1 + recent, recent};
   // Each recent id may leave its place among the best to another.
-  return {options_.top_k == 0 ? SIZE_MAX : options_.top_k + recent, recent};
+  const bool all = options_.top_k == 0 || options_.top_k > SIZE_MAX - recent;
+  return {all ? SIZE_MAX : options_.top_k + recent, recent};
 }
 
 float Sampler::penalised(float logit, std::uint32_t count) const noexcept {

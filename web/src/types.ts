@@ -32,7 +32,8 @@ export interface LoadOptions {
   floatActivations?: boolean;
   /**
    * What reads the output head for each token. The small ones are made at load, take memory and save time; they choose
-   * candidates, which the file's own matrix scores, so greedy and top-k sampling give the same tokens. Default: "file".
+   * candidates, which the file's own matrix scores, so greedy and top-k sampling give the same tokens but for weights made to
+   * deceive; `logitsHash` differs. Default: "file".
    */
   head?: "file" | "int8" | "int4";
   /** Tokens a conversation can hold; 0: what the model was made for, at most 2048. */

@@ -81,7 +81,8 @@ typedef struct bitnet_load_options {
   uint32_t struct_size;
   uint32_t float_activations; // not 0: float instead of int8 activations, slow, a reference
   bitnet_text isa;            // kernels by name; empty: the best
-  uint32_t head; // BITNET_HEAD_*: a small output head costs memory for speed (options.hpp)
+  uint32_t head;     // BITNET_HEAD_*: a small output head costs memory for speed (options.hpp)
+  uint32_t reserved; // 0
 } bitnet_load_options;
 void bitnet_load_options_init(bitnet_load_options* options, size_t struct_size);
 
@@ -242,7 +243,8 @@ int bitnet_session_next(bitnet_session* session, bitnet_step* step);
 // The raw interface: append ids to the context and evaluate them. ids: int32 [count]
 int bitnet_session_evaluate(bitnet_session* session, const int32_t* ids, size_t count);
 // Logits of the last evaluated position: float [*count], one per vocabulary entry, none before the first evaluation. The
-// session's memory, until its next call.
+// session's memory, until its next call. After bitnet_session_next of a model with a small output head, only those that
+// sampling looked at are exact.
 int bitnet_session_logits(const bitnet_session* session, const float** logits, size_t* count);
 
 enum bitnet_pooling { BITNET_POOLING_LAST = 0, BITNET_POOLING_MEAN = 1 };

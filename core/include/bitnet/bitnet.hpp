@@ -128,7 +128,8 @@ public:
   using LogitsSink = Status (*)(void* context, std::uint32_t position,
                                 std::span<const float> logits) noexcept;
   Status evaluate_all(std::span<const TokenId> ids, LogitsSink sink, void* context) noexcept;
-  /// Logits of the last evaluated position, one per vocabulary entry; empty before the first evaluation.
+  /// Logits of the last evaluated position, one per vocabulary entry; empty before the first evaluation. After next() of a
+  /// model with a small output head, only those that sampling looked at are exact (HeadType).
   std::span<const float> logits() const noexcept;
 
   /// The final normed hidden state of the text that `ids` are, one vector of ModelInfo::hidden floats into `out`: the
@@ -160,7 +161,8 @@ struct SelfTestReport {
 };
 /// Known answers for the kernels in use: a millisecond of random and adversarial cases against scalar.
 Result<std::uint32_t> check_kernels(std::string_view isa) noexcept;
-/// check_kernels and, with the built-in model, the stored golden ids and logits hash of 200 greedy tokens.
+/// check_kernels and, with the built-in model, the stored golden ids and logits hash of 200 greedy tokens. The model must
+/// have been loaded with HeadType::kFile: a small head does not give all logits.
 Result<SelfTestReport> self_test(const Model& builtin_model, Parallel& parallel) noexcept;
 
 } // namespace bitnet

@@ -16,7 +16,7 @@
 
 namespace bitnet::generic {
 
-inline constexpr std::size_t kLutGroups = 4; // whose tables, 16 KiB, stay in the first-level cache
+inline constexpr std::size_t kLutGroups = 8; // whose tables take 32 KiB: rows of 2048 columns and less are then read in one go
 inline constexpr std::size_t kLutRows = 2048;
 inline constexpr std::size_t kGroupTables = kColumnPad / 2 * 32;
 
