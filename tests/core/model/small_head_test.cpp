@@ -225,6 +225,12 @@ TEST_CASE("a small head of a hostile matrix", "[model]") {
            weight *= 0x1p126F;
        },
        0},
+      {"all as negative as floats get, so that every small logit may be infinite",
+       [](Random&, std::vector<float>& rows) {
+         for (float& weight : rows)
+           weight = -3e38F;
+       },
+       0},
       {"sparse rows",
        [](Random& random, std::vector<float>& rows) {
          for (float& weight : rows)
