@@ -1,15 +1,11 @@
 // NEON as every ARMv8-A processor has it. Ternary products by multiplies that add into 16-bit sums: one strip adds at most
 // 4 planes * 2 products * 127 * 3 = 3048 per lane, so ten strips fit below 32767; eight are used.
-//
-// Of 32 registers, the sums of sixteen rows take sixteen, four vectors of activations four, the mask one.
 #include "kernels/isa/neon_lanes.h"
 
 namespace bitnet {
 namespace {
 
-struct Neon : NeonLanes {
-  static constexpr std::size_t kTileRows = 16, kGemmRows = 4, kGemmColumns = 4, kStripBytes = 16;
-
+struct Neon : NeonBytes<Neon> {
   using Part = int16x8_t;
   using PartLane = std::int16_t;
   static Part part_zero() { return vdupq_n_s16(0); }
@@ -24,16 +20,6 @@ struct Neon : NeonLanes {
     const int8x16_t x = vreinterpretq_s8_u8(a), y = vreinterpretq_s8_u8(b);
     return vpaddq_s32(vpaddlq_s16(vmull_s8(vget_low_s8(x), vget_low_s8(y))),
                       vpaddlq_s16(vmull_high_s8(x, y)));
-  }
-  static L8 dot4_i8(B32 a, B32 b) { return {dot4(a.lo, b.lo), dot4(a.hi, b.hi)}; }
-  static L8 dot4_centred(B32 a, B32 codes, std::uint8_t centre) {
-    const uint8x16_t c = vdupq_n_u8(centre);
-    return dot4_i8(a, {vsubq_u8(codes.lo, c), vsubq_u8(codes.hi, c)});
-  }
-  using Scales = const std::int8_t*;
-  static Scales load_scales(const std::int8_t* p) { return p; }
-  template <int K> static L8 dot4_scaled(B32 a, B32 codes, std::uint8_t centre, Scales scales) {
-    return scale_lanes(dot4_centred(a, codes, centre), scales[2 * K], scales[2 * K + 1]);
   }
 };
 

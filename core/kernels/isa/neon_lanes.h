@@ -86,7 +86,6 @@ struct NeonLanes {
     const auto* bytes = static_cast<const std::uint8_t*>(p);
     return {vld1q_u8(bytes), vld1q_u8(bytes + 16)};
   }
-  static B32 fill32(std::uint8_t x) { return {vdupq_n_u8(x), vdupq_n_u8(x)}; }
   static B32 nibbles(const std::uint8_t* p) {
     const uint8x16_t bytes = vld1q_u8(p);
     return {vandq_u8(bytes, vdupq_n_u8(15)), vshrq_n_u8(bytes, 4)};
@@ -126,6 +125,23 @@ struct NeonLanes {
   static Acc acc_zero() { return vdupq_n_s32(0); }
   static void sum4(const Acc* acc, std::int32_t* sums) {
     vst1q_s32(sums, vpaddq_s32(vpaddq_s32(acc[0], acc[1]), vpaddq_s32(acc[2], acc[3])));
+  }
+};
+
+/// And what they share that rests on Set's dot4, four neighbouring products of signed bytes per lane. Of 32 registers, the
+/// sums of sixteen rows take sixteen, four vectors of activations four, the mask one.
+template <class Set> struct NeonBytes : NeonLanes {
+  static constexpr std::size_t kTileRows = 16, kGemmRows = 4, kGemmColumns = 4, kStripBytes = 16;
+
+  static L8 dot4_i8(B32 a, B32 b) { return {Set::dot4(a.lo, b.lo), Set::dot4(a.hi, b.hi)}; }
+  static L8 dot4_centred(B32 a, B32 codes, std::uint8_t centre) {
+    const uint8x16_t c = vdupq_n_u8(centre);
+    return dot4_i8(a, {vsubq_u8(codes.lo, c), vsubq_u8(codes.hi, c)});
+  }
+  using Scales = const std::int8_t*;
+  static Scales load_scales(const std::int8_t* p) { return p; }
+  template <int K> static L8 dot4_scaled(B32 a, B32 codes, std::uint8_t centre, Scales scales) {
+    return scale_lanes(dot4_centred(a, codes, centre), scales[2 * K], scales[2 * K + 1]);
   }
 };
 

@@ -123,11 +123,6 @@ struct Scalar {
     std::memcpy(r.v, p, 32);
     return r;
   }
-  static B32 fill32(std::uint8_t x) {
-    B32 r;
-    std::memset(r.v, x, 32);
-    return r;
-  }
   static B32 nibbles(const std::uint8_t* p) {
     B32 r;
     for (std::size_t i = 0; i < 16; ++i) {

@@ -1,4 +1,4 @@
-// What the two WebAssembly sets share: the float side and the byte vectors, as pairs of v128. Each includer wraps it in
+// What the WebAssembly sets share: the float side and the byte vectors, as pairs of v128. Each includer wraps it in
 // its own anonymous namespace, so nothing is shared at link time.
 #pragma once
 
