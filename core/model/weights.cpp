@@ -227,17 +227,17 @@ Status WeightsLoader::allocate() noexcept {
   weights_->memory.reset(new (std::nothrow) Buffer<std::uint8_t>[pieces]);
   if (!weights_->memory)
     return Error(ErrorCode::OutOfMemory) << "weights";
-  Buffer<std::uint8_t>* piece = weights_->memory.get();
-  for (std::size_t slot = 0; slot < slots_.size(); ++piece) {
+  for (std::size_t i = 0, slot = 0; i < pieces; ++i) {
+    Buffer<std::uint8_t>& piece = weights_->memory[i];
     const auto [end, bytes] = piece_from(slot);
     auto memory = Buffer<std::uint8_t>::make_raw(bytes, "weights", Pages::kLarge);
     BITNET_TRY(memory);
-    *piece = std::move(*memory);
+    piece = std::move(*memory);
     for (std::size_t at = 0; slot < end; ++slot) {
       if (slots_[slot].matrix == nullptr)
         continue;
       const auto size = static_cast<std::size_t>(bytes_of(slots_[slot]));
-      slots_[slot].matrix->data = {piece->data() + at, size};
+      slots_[slot].matrix->data = {piece.data() + at, size};
       at += static_cast<std::size_t>(aligned(size));
     }
   }

@@ -16,7 +16,8 @@
 
 namespace bitnet::generic {
 
-inline constexpr std::size_t kLutGroups = 8; // whose tables take 32 KiB: rows of 2048 columns and less are then read in one go
+/// Groups whose tables, 32 KiB, are there at once: rows of up to 2048 columns are read in one go.
+inline constexpr std::size_t kLutGroups = 8;
 inline constexpr std::size_t kLutRows = 2048;
 inline constexpr std::size_t kGroupTables = kColumnPad / 2 * 32;
 
