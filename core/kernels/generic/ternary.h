@@ -29,7 +29,8 @@ inline typename V::U8 codes_of(typename V::U8 bytes) {
 /// Strips that a Part takes before it must be widened: each adds Planes times the products that share a lane.
 template <class V, std::size_t Planes> consteval std::size_t part_strips() {
   constexpr std::uint64_t kMostCode = Planes == 4 ? 3 : Planes == 2 ? 15 : 127;
-  constexpr std::size_t kLanes = sizeof(typename V::Part) / sizeof(typename V::PartLane);
+  constexpr std::size_t kPartBytes = sizeof(typename V::Part);
+  constexpr std::size_t kLanes = kPartBytes / sizeof(typename V::PartLane);
   constexpr std::uint64_t kStrip = Planes * (V::kStripBytes / kLanes) * 127 * kMostCode;
   constexpr std::uint64_t kStrips = std::numeric_limits<typename V::PartLane>::max() / kStrip;
   static_assert(kStrips >= 1);
