@@ -18,7 +18,8 @@ apt_install() {
     "${apt[@]}" -qq update </dev/null || warn "apt-get update failed; trying with the package lists there are"
     apt_updated=1
   fi
-  size=$("${apt[@]}" install --assume-no --no-install-recommends "${missing[@]}" 2>/dev/null | sed -n 's/^Need to get \(.*\) of archives.*/: \1 to fetch/p')
+  # apt-get answers its own question with "no", and that counts as a failure
+  size=$({ "${apt[@]}" install --assume-no --no-install-recommends "${missing[@]}" 2>/dev/null || true; } | sed -n 's/^Need to get \(.*\) of archives.*/: \1 to fetch/p')
   say "apt-get install ${missing[*]}$size"
   "${apt[@]}" -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "${missing[@]}" </dev/null >"$TMPDIR/apt.log" 2>&1 || {
     tail -n 20 "$TMPDIR/apt.log" >&2
