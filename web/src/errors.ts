@@ -1,18 +1,21 @@
 // Every failure of this package is a BitNetError: `code` for programs, `message` for people.
+import { advice } from "./advice.js";
 import { coreErrorNames, coreErrors } from "./generated/errors.js";
 
 /** Failures that only this side of the module knows; the others come from core's table. */
 const webErrors = {
   Http: "the server did not deliver the file",
-  Disposed: "the model has been disposed",
+  Disposed: "the model or session has been disposed",
   WorkerFailed: "the worker that runs the model has failed",
   UnknownOption: "there is no option of that name",
   InvalidOption: "an option has a value it cannot have",
+  UnsupportedParameter: "nothing here does what this parameter asks for",
   NotSupported: "this engine cannot run that",
 } as const;
 
 const sentences = { ...coreErrors, ...webErrors };
 
+/** Why a call failed: the union of all codes there are. */
 export type BitNetErrorCode = keyof typeof sentences;
 
 /** How an error crosses a thread boundary. */
@@ -27,6 +30,8 @@ export class BitNetError extends Error {
   readonly code: BitNetErrorCode;
   /** What exactly: a key, a tensor, an address. May be empty. */
   readonly detail: string;
+  /** What to do next, as a sentence. */
+  readonly advice: string;
   /** With code "Http": the server's status. */
   declare readonly status?: number;
 
@@ -34,6 +39,7 @@ export class BitNetError extends Error {
     super(detail === "" ? sentences[code] : `${sentences[code]}: ${detail}`);
     this.code = code;
     this.detail = detail;
+    this.advice = advice[code];
     if (status !== undefined) this.status = status;
   }
 

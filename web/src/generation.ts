@@ -1,8 +1,21 @@
 // One generation: an async iterator over pieces of text that also knows its numbers. It runs whether or not anyone reads.
 import { BitNetError } from "./errors.js";
 import type { GenerationResult, GenerationStats } from "./types.js";
-import type { Client } from "./worker/client.js";
+import type { Call } from "./worker/client.js";
 import type { Finished, GenerateSettings, Piece, Prompt } from "./worker/protocol.js";
+
+/** @internal What is to be generated. */
+export interface Asked {
+  prompt: Prompt;
+  settings: GenerateSettings;
+  signal: AbortSignal | undefined;
+}
+
+/** @internal Who generates: a session. */
+export interface Generator {
+  begin(asked: Asked, onPiece: (piece: Piece) => void): Call<Finished>;
+  abort(id: number): void;
+}
 
 export class Generation implements AsyncGenerator<string, GenerationResult, undefined> {
   /** The numbers so far. */
@@ -10,6 +23,7 @@ export class Generation implements AsyncGenerator<string, GenerationResult, unde
     promptTokens: 0,
     prefilled: 0,
     cachedTokens: 0,
+    contextTokens: 0,
     tokens: 0,
     tokensPerSecond: 0,
     prefillTokensPerSecond: 0,
@@ -40,17 +54,13 @@ export class Generation implements AsyncGenerator<string, GenerationResult, unde
   }
 
   /** @internal `make` may throw: that too is told by the iteration. */
-  static start(
-    client: Client,
-    make: () => { prompt: Prompt; settings: GenerateSettings; signal: AbortSignal | undefined },
-  ): Generation {
+  static start(generator: Generator, make: () => Asked): Generation {
     return new Generation(async (generation) => {
-      const { prompt, settings, signal } = make();
+      const asked = make();
+      const { signal } = asked;
       if (signal?.aborted) throw new BitNetError("Aborted");
-      const call = client.request("generate", { prompt, settings }, (piece) =>
-        generation.#take(piece),
-      );
-      const abort = () => client.abort(call.id);
+      const call = generator.begin(asked, (piece) => generation.#take(piece));
+      const abort = () => generator.abort(call.id);
       generation.#abort = abort;
       signal?.addEventListener("abort", abort);
       try {

@@ -2,7 +2,8 @@ export { BitNet } from "./bitnet.js";
 export { BitNetError, type BitNetErrorCode } from "./errors.js";
 export type { Features, Flavour } from "./features.js";
 export { Generation } from "./generation.js";
-export { chatDefaults, Model } from "./model.js";
+export { Model } from "./model.js";
+export { chatDefaults, Session } from "./session.js";
 export type {
   ChatMessage,
   FinishReason,
@@ -15,4 +16,5 @@ export type {
   ModelSource,
   Progress,
   SelfTestResult,
+  SessionOptions,
 } from "./types.js";

@@ -1,47 +1,47 @@
-// A loaded model in its worker: one conversation's KV cache, generations one after the other (first come, first served).
+// A loaded model in its worker. Its own chat() and generate() are those of its first session; session() opens more.
 import { BitNetError } from "./errors.js";
-import { Generation } from "./generation.js";
-import { readGenerateOptions, readMessages, readPrompt } from "./options.js";
-import type { ChatMessage, GenerateOptions, MemoryReport, ModelInfo } from "./types.js";
+import type { Generation } from "./generation.js";
+import { readMessages, readPrompt } from "./options.js";
+import { Session, type Shared } from "./session.js";
+import type {
+  ChatMessage,
+  GenerateOptions,
+  MemoryReport,
+  ModelInfo,
+  SessionOptions,
+} from "./types.js";
 import type { Client } from "./worker/client.js";
-
-/** Sampling that chats well. generate() keeps core's defaults: greedy, so that it repeats exactly. */
-export const chatDefaults = {
-  temperature: 0.7,
-  topP: 0.95,
-  topK: 40,
-  repetitionPenalty: 1.05,
-} as const;
-
-const randomSeed = () => crypto.getRandomValues(new BigUint64Array(1))[0]!;
 
 export class Model {
   readonly info: ModelInfo;
   readonly #client: Client;
+  readonly #shared: Shared;
+  readonly #main: Session;
 
   /** @internal Use BitNet.load(). */
   constructor(client: Client, info: ModelInfo) {
     this.#client = client;
     this.info = info;
+    this.#shared = { client, info, next: 1 };
+    this.#main = Session.main(this.#shared);
+  }
+
+  /** Session.chat() of the model's first session. */
+  chat(messages: readonly ChatMessage[] | string, options?: GenerateOptions): Generation {
+    return this.#main.chat(messages, options);
+  }
+
+  /** Session.generate() of the model's first session. */
+  generate(prompt: string | readonly number[] | Int32Array, options?: GenerateOptions): Generation {
+    return this.#main.generate(prompt, options);
   }
 
   /**
-   * Answer a conversation, framed by the model's chat template. Samples (see chatDefaults) with a new seed unless one is
-   * given; the result tells the seed. What the KV cache holds of the conversation is not evaluated again.
+   * One more conversation on the same weights. Each takes memory for its KV cache (`memory()` tells), until it is disposed.
+   * Generations of several sessions take turns, token by token.
    */
-  chat(messages: readonly ChatMessage[] | string, options?: GenerateOptions): Generation {
-    return Generation.start(this.#client, () => ({
-      prompt: readMessages(messages),
-      ...readGenerateOptions(options, { ...chatDefaults, seed: randomSeed() }),
-    }));
-  }
-
-  /** Continue a text or a list of token ids. Greedy unless told otherwise. */
-  generate(prompt: string | readonly number[] | Int32Array, options?: GenerateOptions): Generation {
-    return Generation.start(this.#client, () => ({
-      prompt: readPrompt(prompt),
-      ...readGenerateOptions(options, {}),
-    }));
+  async session(options?: SessionOptions): Promise<Session> {
+    return Session.open(this.#shared, options);
   }
 
   /** Ids of plain text. `bos`: with the model's begin token first, as generate() has it. */

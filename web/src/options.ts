@@ -3,8 +3,20 @@
 import { BitNetError } from "./errors.js";
 import { allFlavours } from "./features.js";
 import { builtin } from "./platform.js";
-import type { ChatMessage, GenerateOptions, LoadOptions, ModelSource } from "./types.js";
-import type { GenerateSettings, LoadSettings, Prompt, Source } from "./worker/protocol.js";
+import type {
+  ChatMessage,
+  GenerateOptions,
+  LoadOptions,
+  ModelSource,
+  SessionOptions,
+} from "./types.js";
+import type {
+  GenerateSettings,
+  LoadSettings,
+  Prompt,
+  SessionSettings,
+  Source,
+} from "./worker/protocol.js";
 
 export type Check = (value: unknown) => boolean;
 const number: Check = (value) => typeof value === "number" && Number.isFinite(value);
@@ -20,7 +32,8 @@ const seed: Check = (value) =>
   typeof value === "bigint"
     ? value >= 0n && value < 1n << 64n
     : Number.isSafeInteger(value) && (value as number) >= 0;
-const strings: Check = (value) => string(value) || (Array.isArray(value) && value.every(string));
+const strings: Check = (value) =>
+  string(value) || (Array.isArray(value) && copyList("a list", value).every(string));
 const signal: Check = (value) => value instanceof AbortSignal;
 export const callback: Check = (value) => typeof value === "function";
 export const positive: Check = (value) => count(value) && value !== 0;
@@ -28,6 +41,11 @@ export const positive: Check = (value) => count(value) && value !== 0;
 /** Milliseconds; types.ts tells users. */
 export const defaultStartTimeout = 30_000;
 
+const sessionChecks: Record<keyof SessionOptions, Check> = {
+  context: count,
+  kvType: oneOf("f32", "f16"),
+  batch: count,
+};
 const loadChecks: Record<keyof LoadOptions, Check> = {
   onProgress: callback,
   signal,
@@ -36,9 +54,7 @@ const loadChecks: Record<keyof LoadOptions, Check> = {
   isa: string,
   floatActivations: boolean,
   head: oneOf("file", "int8", "int4"),
-  context: count,
-  kvType: oneOf("f32", "f16"),
-  batch: count,
+  ...sessionChecks,
   startTimeout: positive,
 };
 const generateChecks: Record<keyof GenerateOptions, Check> = {
@@ -56,29 +72,56 @@ const generateChecks: Record<keyof GenerateOptions, Check> = {
   signal,
 };
 
+/** What `read` gives. It runs code of the caller's (getters, proxies): what that throws is an error of ours too. */
+export function reading<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof BitNetError) throw error;
+    throw new BitNetError("InvalidOption", `${what} cannot be read: ${describe(error)}`);
+  }
+}
+
+/** A value in a message: short, whatever it is. */
+export function describe(value: unknown): string {
+  if (value instanceof Error) return value.message;
+  if (typeof value === "object" && value !== null) return "an object";
+  if (typeof value === "function") return "a function";
+  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return text.length > 100 ? `${text.slice(0, 100)}...` : text;
+}
+
+/** A list's own copy. Nobody needs more items than `most`; a list may claim billions. */
+export function copyList(what: string, given: unknown, most = 1 << 20): unknown[] {
+  if (!Array.isArray(given)) throw new BitNetError("InvalidOption", `${what}: not a list`);
+  const { length } = given;
+  if (!(length <= most)) throw new BitNetError("InvalidOption", `${what}: more than ${most} items`);
+  return Array.from({ length }, (_, i) => given[i] as unknown);
+}
+
 export function readOptions<T extends object>(given: unknown, checks: Record<keyof T, Check>): T {
   if (given === undefined) return {} as T;
   if (typeof given !== "object" || given === null)
     throw new BitNetError("InvalidOption", "options must be an object");
-  const result = Object.create(null) as Record<string, unknown>;
-  for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(checks, name)) {
-      throw new BitNetError(
-        "UnknownOption",
-        `${name} (there are ${Object.keys(checks).join(", ")})`,
-      );
+  return reading("options", () => {
+    const result = Object.create(null) as Record<string, unknown>;
+    for (const name of Object.keys(given)) {
+      if (!Object.hasOwn(checks, name)) {
+        const names = Object.keys(checks).join(", ");
+        throw new BitNetError("UnknownOption", `${name.slice(0, 100)} (there are ${names})`);
+      }
+      const value = (given as Record<string, unknown>)[name];
+      if (value === undefined) continue;
+      if (!checks[name as keyof T](value))
+        throw new BitNetError("InvalidOption", `${name}: ${describe(value)}`);
+      result[name] = value;
     }
-    const value = (given as Record<string, unknown>)[name];
-    if (value === undefined) continue;
-    if (!checks[name as keyof T](value)) {
-      throw new BitNetError(
-        "InvalidOption",
-        `${name}: ${typeof value === "object" ? "an object" : String(value)}`,
-      );
-    }
-    result[name] = value;
-  }
-  return result as T;
+    return result as T;
+  });
+}
+
+export function readSessionOptions(given: unknown): SessionSettings {
+  return { ...readOptions<SessionOptions>(given, sessionChecks) };
 }
 
 export function readLoadOptions(given: unknown): { options: LoadOptions; settings: LoadSettings } {
@@ -136,29 +179,31 @@ function absolute(address: string): string {
 
 export function readPrompt(given: unknown): Prompt {
   if (typeof given === "string") return { text: given };
-  const ids =
-    Array.isArray(given) || given instanceof Int32Array
-      ? Array.from(given as ArrayLike<unknown>)
-      : [undefined];
-  if (!ids.every((id) => Number.isInteger(id) && Math.abs(id as number) < 2 ** 31)) {
-    throw new BitNetError("InvalidOption", "a prompt is a string or a list of token ids");
-  }
-  return { ids: Int32Array.from(ids as number[]) };
+  if (given instanceof Int32Array) return { ids: given.slice() };
+  return reading("the prompt", () => {
+    const ids = Array.isArray(given) ? copyList("the prompt", given, 1 << 24) : [undefined];
+    if (!ids.every((id) => Number.isInteger(id) && Math.abs(id as number) < 2 ** 31)) {
+      throw new BitNetError("InvalidOption", "a prompt is a string or a list of token ids");
+    }
+    return { ids: Int32Array.from(ids as number[]) };
+  });
 }
 
 export function readMessages(given: unknown): Prompt {
-  const list: unknown = typeof given === "string" ? [{ role: "user", content: given }] : given;
-  if (!Array.isArray(list))
+  if (typeof given === "string") return { messages: [{ role: "user", content: given }] };
+  if (!Array.isArray(given))
     throw new BitNetError("InvalidOption", "a chat is a list of messages or a string");
-  const messages = list.map((message: unknown) => {
-    const { role, content } = (message ?? {}) as Partial<ChatMessage>;
-    if (!oneOf("system", "user", "assistant")(role) || !string(content)) {
-      throw new BitNetError(
-        "InvalidOption",
-        'a message is {role: "system", "user" or "assistant", content: text}',
-      );
-    }
-    return { role, content } as ChatMessage;
+  return reading("the messages", () => {
+    const messages = copyList("messages", given).map((message) => {
+      const { role, content } = (message ?? {}) as Partial<ChatMessage>;
+      if (!oneOf("system", "user", "assistant")(role) || !string(content)) {
+        throw new BitNetError(
+          "InvalidOption",
+          'a message is {role: "system", "user" or "assistant", content: text}',
+        );
+      }
+      return { role, content } as ChatMessage;
+    });
+    return { messages };
   });
-  return { messages };
 }

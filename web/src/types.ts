@@ -75,6 +75,8 @@ export interface GenerationStats {
   promptTokens: number;
   prefilled: number;
   cachedTokens: number;
+  /** Tokens in the session's context. */
+  contextTokens: number;
   /** Tokens generated so far. */
   tokens: number;
   tokensPerSecond: number;
@@ -88,6 +90,16 @@ export interface GenerationResult extends GenerationStats {
   text: string;
   /** Hexadecimal; only with the option logitsHash. */
   logitsHash?: string;
+}
+
+/** A session beside the model's first one. What is missing is as BitNet.load() was told. */
+export interface SessionOptions {
+  /** Tokens it can hold; 0: what the model was made for, at most 2048. */
+  context?: number;
+  /** Precision of the KV cache: f16 takes half the memory. */
+  kvType?: "f32" | "f16";
+  /** Prompt tokens evaluated together, 1 to 512. */
+  batch?: number;
 }
 
 export interface ModelInfo {
@@ -116,7 +128,9 @@ export interface ModelInfo {
   context: number;
   bos: number;
   eos: number;
-  /** Tokens this conversation can hold. */
+  /** Version of the runtime. */
+  version: string;
+  /** Tokens that the model's first session can hold. */
   sessionContext: number;
   /** Build in use, its threads, and why not a faster one (empty when there is none). */
   flavour: Flavour;

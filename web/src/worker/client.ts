@@ -145,11 +145,11 @@ export class Client {
     return { id, result };
   }
 
-  /** Stop a generation: its result rejects now, and the worker stops within one step. */
-  abort(id: number): void {
+  /** Stop a call of a session: its result rejects now, and the worker stops within one step. */
+  abort(id: number, reason = new BitNetError("Aborted")): void {
     const pending = this.#settle(id);
     if (pending === undefined) return;
-    pending.reject(new BitNetError("Aborted"));
+    pending.reject(reason);
     this.#port.post({ id, name: "abort" });
   }
 

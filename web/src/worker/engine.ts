@@ -1,29 +1,20 @@
 // The module's objects as this package uses them: replies become values or BitNetErrors, strings and ids go through
 // blocks, views are copied before the next call can move them.
-import { BitNetError } from "../errors.js";
-import type {
-  Block,
-  Loader,
-  MainModule,
-  Model,
-  Session,
-  SessionOptions,
-  Step,
-} from "../generated/module.js";
-import type { CoreInfo, GenerateSettings, LoadSettings, Prompt } from "./protocol.js";
+import type { Loader, MainModule, Model } from "../generated/module.js";
+import { Blocks, check, take } from "./blocks.js";
+import {
+  mainSession,
+  type CoreInfo,
+  type LoadSettings,
+  type Prompt,
+  type SessionSettings,
+  type SessionState,
+} from "./protocol.js";
 
-interface Outcome {
-  code: number;
-  detail: unknown;
-}
+import { CoreSession, defined } from "./session.js";
+import { Sessions } from "./sessions.js";
 
-export function check(outcome: Outcome): void {
-  if (outcome.code !== 0) throw BitNetError.fromCore(outcome.code, String(outcome.detail));
-}
-function take<T>(reply: Outcome & { value: T }): T {
-  check(reply);
-  return reply.value;
-}
+export { check };
 
 /** Begin a load with any module's loader; the caller fills the ranges that it wants, then finishes it. */
 export function beginLoad<L extends Pick<Loader, "begin" | "delete">>(
@@ -43,31 +34,22 @@ export function beginLoad<L extends Pick<Loader, "begin" | "delete">>(
   }
 }
 
-const defined = <T extends object>(values: T) =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T;
-
-// TextEncoder turns lone surrogates into U+FFFD; what reaches core is UTF-8.
-const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export class Engine {
   readonly module: MainModule;
   readonly model: Model;
-  readonly session: Session;
+  readonly blocks: Blocks;
+  readonly sessions = new Sessions();
   readonly #isa: string;
-  readonly #text: Block;
-  readonly #list: Block;
-  readonly #sessionOptions: SessionOptions;
+  #sessionDefaults: SessionSettings = {};
 
   /** `isa`: the kernels to use when nobody names any. */
   constructor(module: MainModule, isa: string) {
     this.module = module;
     this.#isa = isa;
     this.model = new module.Model();
-    this.session = new module.Session();
-    this.#text = new module.Block();
-    this.#list = new module.Block();
-    this.#sessionOptions = module.sessionDefaults();
+    this.blocks = new Blocks(module);
   }
 
   beginLoad(fileSize: number, { isa = this.#isa, floatActivations, head }: LoadSettings): Loader {
@@ -76,81 +58,41 @@ export class Engine {
 
   finishLoad(loader: Loader, { context, kvType, batch }: LoadSettings): CoreInfo {
     check(loader.finish(this.model));
-    Object.assign(this.#sessionOptions, defined({ context, kvType, batch }));
-    check(this.session.make(this.model, this.#sessionOptions));
-    const info = take(this.model.info()) as Omit<CoreInfo, "sessionContext">;
-    return { ...info, sessionContext: this.session.capacity() };
+    this.#sessionDefaults = defined<SessionSettings>({ context, kvType, batch });
+    const { capacity } = this.openSession(mainSession, {});
+    const info = take(this.model.info()) as Omit<CoreInfo, "sessionContext" | "version">;
+    return { ...info, sessionContext: capacity, version: this.module.version() };
+  }
+
+  /** With the options of load() where none are given. */
+  openSession(id: number, settings: SessionSettings): SessionState {
+    const session = new CoreSession(this, { ...this.#sessionDefaults, ...defined(settings) });
+    return this.sessions.open(id, session);
   }
 
   tokenize(prompt: Prompt, bos: boolean): Int32Array {
     if ("ids" in prompt) return prompt.ids;
     if ("text" in prompt) {
-      this.#write(this.#text, encoder.encode(prompt.text));
-      return take(this.model.tokenize(this.#text, bos)).slice();
+      this.blocks.writeText(prompt.text);
+      return take(this.model.tokenize(this.blocks.text, bos)).slice();
     }
-    this.#writeList(prompt.messages.flatMap(({ role, content }) => [role, content]));
-    return take(this.model.tokenizeChat(this.#text, this.#list, true)).slice();
+    this.blocks.writeList(prompt.messages.flatMap(({ role, content }) => [role, content]));
+    return take(this.model.tokenizeChat(this.blocks.text, this.blocks.list, true)).slice();
   }
 
   detokenize(ids: Int32Array, special: boolean): string {
-    this.#write(this.#list, ids);
+    this.blocks.writeIds(ids);
     // slice: TextDecoder refuses shared memory
-    return decoder.decode(take(this.model.detokenize(this.#list, special)).slice());
-  }
-
-  start(ids: Int32Array, settings: GenerateSettings): bigint {
-    const options = this.module.generateDefaults();
-    Object.assign(options.sampler, defined(settings.sampler));
-    Object.assign(
-      options,
-      defined({ maxTokens: settings.maxTokens, ignoreEnd: settings.ignoreEnd }),
-    );
-    const prompt = new this.module.Block();
-    try {
-      this.#write(prompt, ids);
-      this.#writeList(settings.stop);
-      check(this.session.start(prompt, options, this.#text, this.#list));
-    } finally {
-      prompt.delete();
-    }
-    return options.sampler.seed;
-  }
-
-  next(): Step {
-    return take(this.session.next());
+    return decoder.decode(take(this.model.detokenize(this.blocks.ids, special)).slice());
   }
 
   memory(): { wasmBytes: number; sessionBytes: number } {
-    return {
-      wasmBytes: this.module.memoryBytes(),
-      sessionBytes: take(this.model.sessionBytes(this.#sessionOptions)),
-    };
+    return { wasmBytes: this.module.memoryBytes(), sessionBytes: this.sessions.bytes };
   }
 
   selfTest(): { kernelCases: number; tokens: number; logitsHash: string } {
     const { kernelCases, tokens, logitsHash } = take(this.module.selfTest(this.model));
     return { kernelCases, tokens, logitsHash: hex(logitsHash) };
-  }
-
-  #writeList(strings: string[]): void {
-    const parts = strings.map((string) => encoder.encode(string));
-    this.#write(
-      this.#list,
-      Uint32Array.from(parts, (part) => part.length),
-    );
-    const into = take(this.#text.resize(parts.reduce((sum, part) => sum + part.length, 0)));
-    let at = 0;
-    for (const part of parts) {
-      into.set(part, at);
-      at += part.length;
-    }
-  }
-
-  #write(
-    block: Block,
-    { buffer, byteOffset, byteLength }: Uint8Array | Int32Array | Uint32Array,
-  ): void {
-    take(block.resize(byteLength)).set(new Uint8Array(buffer, byteOffset, byteLength));
   }
 }
 

@@ -2,7 +2,7 @@
 import { BitNetError } from "../errors.js";
 import type { Loader } from "../generated/module.js";
 import type { Progress } from "../types.js";
-import { check } from "./engine.js";
+import { check } from "./blocks.js";
 import type { LoadSettings, Source } from "./protocol.js";
 import { openSource, type Reader } from "./readers.js";
 

@@ -19,6 +19,18 @@ export interface LoadSettings {
   batch?: number;
 }
 
+/** Session options that reach core; what is missing takes core's default. */
+export type SessionSettings = Pick<LoadSettings, "context" | "kvType" | "batch">;
+
+/** The session that a model has from the start. */
+export const mainSession = 0;
+
+export interface SessionState {
+  /** Tokens in the context, and how many it can hold. */
+  tokens: number;
+  capacity: number;
+}
+
 export type Prompt = { text: string } | { ids: Int32Array } | { messages: ChatMessage[] };
 
 /** Generate options that reach core; what is missing takes core's default. */
@@ -47,10 +59,18 @@ export interface Requests {
   };
   load: { request: { source: Source; settings: LoadSettings }; result: CoreInfo; event: Progress };
   generate: {
-    request: { prompt: Prompt; settings: GenerateSettings };
+    request: { session: number; prompt: Prompt; settings: GenerateSettings };
     result: Finished;
     event: Piece;
   };
+  /** mainSession is there after a load; the page numbers the others. */
+  openSession: {
+    request: { session: number; settings: SessionSettings };
+    result: SessionState;
+    event: never;
+  };
+  resetSession: { request: { session: number }; result: SessionState; event: never };
+  closeSession: { request: { session: number }; result: void; event: never };
   tokenize: { request: { prompt: Prompt; bos: boolean }; result: Int32Array; event: never };
   detokenize: { request: { ids: Int32Array; special: boolean }; result: string; event: never };
   memory: { request: object; result: { wasmBytes: number; sessionBytes: number }; event: never };
@@ -62,7 +82,7 @@ export interface Requests {
 }
 export type RequestName = keyof Requests;
 
-/** What core knows; the page's side adds flavour, threads and hint. */
+/** What the module knows; the page's side adds flavour, threads and hint. */
 export type CoreInfo = Omit<ModelInfo, "flavour" | "threads" | "hint">;
 
 export interface Piece {

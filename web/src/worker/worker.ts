@@ -2,11 +2,12 @@
 import { asBitNetError } from "../errors.js";
 import type { MainModule } from "../generated/module.js";
 import { builtin, isNode } from "../platform.js";
+import type { Progress } from "../types.js";
 import { Engine } from "./engine.js";
 import { makeModule, modelModules } from "./flavour.js";
-import { Generations } from "./generating.js";
+import { generate } from "./generating.js";
 import { load } from "./loading.js";
-import type { Command, Message } from "./protocol.js";
+import type { Command, Message, Piece } from "./protocol.js";
 
 interface Scope {
   postMessage(message: Message): void;
@@ -17,16 +18,15 @@ interface Scope {
 const heartbeat = 500;
 
 let engine: Engine | undefined;
-let generations: Generations | undefined;
 
-function started(): { engine: Engine; generations: Generations } {
-  if (engine === undefined || generations === undefined)
-    throw new Error("the module has not been started");
-  return { engine, generations };
+function started(): Engine {
+  if (engine === undefined) throw new Error("the module has not been started");
+  return engine;
 }
 
 async function answer(command: Exclude<Command, { name: "abort" }>): Promise<unknown> {
   const { id } = command;
+  const emit = (event: Progress | Piece) => post({ type: "event", id, event });
   switch (command.name) {
     case "start": {
       const beat = setInterval(() => post({ type: "alive" }), heartbeat);
@@ -36,31 +36,41 @@ async function answer(command: Exclude<Command, { name: "abort" }>): Promise<unk
         command.threads,
       ).finally(() => clearInterval(beat));
       engine = new Engine(module, isa);
-      generations = new Generations(engine);
       return { threads };
     }
     case "load":
-      return load(started().engine, command.source, command.settings, (event) =>
-        post({ type: "event", id, event }),
-      );
-    case "generate":
-      return started().generations.add(id, command.prompt, command.settings, (event) =>
-        post({ type: "event", id, event }),
-      );
+      return load(started(), command.source, command.settings, emit);
+    case "generate": {
+      const here = started();
+      return here.sessions.call(command.session, id, (session, nextTurn) => {
+        const ids = here.tokenize(command.prompt, true);
+        const { settings } = command;
+        return generate(session, ids, settings, here.module.hashStart(), nextTurn, emit);
+      });
+    }
+    case "openSession":
+      return started().openSession(command.session, command.settings);
+    case "resetSession":
+      return started().sessions.call(command.session, id, (session) => {
+        session.reset();
+        return session.state;
+      });
+    case "closeSession":
+      return started().sessions.close(command.session);
     case "tokenize":
-      return started().engine.tokenize(command.prompt, command.bos);
+      return started().tokenize(command.prompt, command.bos);
     case "detokenize":
-      return started().engine.detokenize(command.ids, command.special);
+      return started().detokenize(command.ids, command.special);
     case "memory":
-      return started().engine.memory();
+      return started().memory();
     case "selfTest":
-      return started().engine.selfTest();
+      return started().selfTest();
   }
 }
 
 async function receive(command: Command): Promise<void> {
   const { id } = command;
-  if (command.name === "abort") return generations?.abort(id);
+  if (command.name === "abort") return engine?.sessions.abort(id);
   try {
     post({ type: "result", id, value: await answer(command) });
   } catch (thrown) {

@@ -1,0 +1,133 @@
+// A conversation with a model: a KV cache of its own, whose calls are served one after the other, in their order.
+import { BitNetError } from "./errors.js";
+import { Generation, type Asked } from "./generation.js";
+import { readGenerateOptions, readMessages, readPrompt, readSessionOptions } from "./options.js";
+import type { ChatMessage, GenerateOptions, ModelInfo, SessionOptions } from "./types.js";
+import type { Client } from "./worker/client.js";
+import { mainSession, type SessionState } from "./worker/protocol.js";
+
+/** Sampling that chats well. generate() keeps core's defaults: greedy, so that it repeats exactly. */
+export const chatDefaults = {
+  temperature: 0.7,
+  topP: 0.95,
+  topK: 40,
+  repetitionPenalty: 1.05,
+} as const;
+
+const randomSeed = () => crypto.getRandomValues(new BigUint64Array(1))[0]!;
+
+/** @internal What the sessions of one model share. */
+export interface Shared {
+  client: Client;
+  info: ModelInfo;
+  /** Sessions are numbered from here. */
+  next: number;
+}
+
+export class Session {
+  /** Tokens that the context can hold. */
+  readonly capacity: number;
+
+  readonly #shared: Shared;
+  readonly #id: number;
+  readonly #calls = new Set<number>();
+  #tokens: number;
+  #disposed: BitNetError | undefined;
+
+  /** @internal Use model.session(). */
+  constructor(shared: Shared, id: number, { tokens, capacity }: SessionState) {
+    this.#shared = shared;
+    this.#id = id;
+    this.#tokens = tokens;
+    this.capacity = capacity;
+  }
+
+  /** @internal The session that the model has from the start. */
+  static main(shared: Shared): Session {
+    return new Session(shared, mainSession, { tokens: 0, capacity: shared.info.sessionContext });
+  }
+
+  /** @internal */
+  static async open(shared: Shared, options?: SessionOptions): Promise<Session> {
+    const settings = readSessionOptions(options);
+    const session = shared.next++;
+    const state = await shared.client.request("openSession", { session, settings }).result;
+    return new Session(shared, session, state);
+  }
+
+  /** Tokens in the context, as of the last step that was heard of. */
+  get tokens(): number {
+    return this.#tokens;
+  }
+
+  /**
+   * Answer a conversation, framed by the model's chat template. Samples (see chatDefaults) with a new seed unless one is
+   * given; the result tells the seed. What the KV cache holds of the conversation is not evaluated again.
+   */
+  chat(messages: readonly ChatMessage[] | string, options?: GenerateOptions): Generation {
+    return this.#start(() => ({
+      prompt: readMessages(messages),
+      ...readGenerateOptions(options, { ...chatDefaults, seed: randomSeed() }),
+    }));
+  }
+
+  /** Continue a text or a list of token ids. Greedy unless told otherwise. */
+  generate(prompt: string | readonly number[] | Int32Array, options?: GenerateOptions): Generation {
+    return this.#start(() => ({
+      prompt: readPrompt(prompt),
+      ...readGenerateOptions(options, {}),
+    }));
+  }
+
+  /** Forget the conversation, when the calls before this one have ended. */
+  async reset(): Promise<void> {
+    this.#check();
+    const { client } = this.#shared;
+    const call = client.request("resetSession", { session: this.#id });
+    this.#tokens = (await this.#track(call)).tokens;
+  }
+
+  /** Give the session's memory back. What is under way in it rejects with code "Disposed"; the model stays usable. */
+  async dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = new BitNetError("Disposed", "session");
+    const { client } = this.#shared;
+    for (const id of [...this.#calls]) client.abort(id, this.#disposed);
+    await client.request("closeSession", { session: this.#id }).result.catch((error: unknown) => {
+      if ((error as BitNetError).code !== "Disposed") throw error; // the whole model has gone
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+
+  #check(): void {
+    if (this.#disposed) throw this.#disposed;
+  }
+
+  /** The result of a call that dispose() must settle. */
+  #track<T>({ id, result }: { id: number; result: Promise<T> }): Promise<T> {
+    this.#calls.add(id);
+    return result.finally(() => this.#calls.delete(id));
+  }
+
+  #start(make: () => Asked): Generation {
+    const { client } = this.#shared;
+    return Generation.start(
+      {
+        begin: ({ prompt, settings }, onPiece) => {
+          this.#check();
+          const session = this.#id;
+          const call = client.request("generate", { session, prompt, settings }, (piece) => {
+            this.#tokens = piece.stats.contextTokens;
+            onPiece(piece);
+          });
+          return { id: call.id, result: this.#track(call) };
+        },
+        abort: (id) => client.abort(id),
+      },
+      make,
+    );
+  }
+}
