@@ -190,6 +190,42 @@ for (const which of browsers) {
           assert.equal(seen.later, "Disposed");
         });
 
+        test("OpenAI's shape, and sessions that take turns", async () => {
+          const seen = await page.evaluate(async () => {
+            const { BitNet } = await import("/index.js");
+            const model = await BitNet.load();
+            const messages = [{ role: "user", content: "Tell me a story about a rabbit." }];
+            const params = { messages, max_tokens: 10, seed: 3 };
+            const answer = await model.chat.completions.create({ ...params, n: 2 });
+            let text = "";
+            const stream = await model.chat.completions.create({ ...params, stream: true });
+            for await (const { choices } of stream) text += choices[0].delta.content ?? "";
+            const sessions = [await model.session(), await model.session()];
+            const order = [];
+            const together = await Promise.all(
+              sessions.map(async (session, i) => {
+                const generation = session.chat(messages, { maxTokens: 10, seed: 3 });
+                for await (const piece of generation) if (piece !== "") order.push(i);
+                return generation.text();
+              }),
+            );
+            let refused;
+            await model.chat.completions.create({ ...params, logit_bias: { 1: 1 } }).catch((error) => {
+              refused = [error.code, error.advice];
+            });
+            await model.dispose();
+            return { answer, text, together, order: order.join(""), refused };
+          });
+          const [first, second] = seen.answer.choices.map(({ message }) => message.content);
+          assert.equal(seen.text, first);
+          assert.notEqual(second, first);
+          assert.deepEqual(seen.together, [first, first]);
+          assert.match(seen.order, /01.*10|10.*01/);
+          assert.equal(seen.answer.usage.completion_tokens, 20);
+          assert.equal(seen.refused[0], "UnsupportedParameter");
+          assert.match(seen.refused[1], /Leave the parameter out/);
+        });
+
         test("sources", async () => {
           const codes = await page.evaluate(async () => {
             const { BitNet } = await import("/index.js");

@@ -31,6 +31,8 @@ export class Generation implements AsyncGenerator<string, GenerationResult, unde
   };
   /** Settles when the generation ends, read or not; rejects as the iteration does. */
   readonly result: Promise<GenerationResult>;
+  /** @internal Settles with the first step, or rejects when there is none. */
+  readonly began: Promise<void>;
 
   #text = "";
   #unread = "";
@@ -38,9 +40,13 @@ export class Generation implements AsyncGenerator<string, GenerationResult, unde
   #wake = () => {};
   #settled: { value: GenerationResult } | { error: unknown } | undefined;
   #abort = () => {};
+  #begin = () => {};
 
   private constructor(run: (generation: Generation) => Promise<GenerationResult>) {
+    const first = new Promise<void>((begin) => (this.#begin = begin));
     this.result = run(this);
+    this.began = Promise.race([first, this.result.then(() => {})]);
+    this.began.catch(() => {}); // `result` tells it too
     this.result.then(
       (value) => {
         this.#settled = { value };
@@ -127,6 +133,7 @@ export class Generation implements AsyncGenerator<string, GenerationResult, unde
     this.stats = stats;
     this.#text += text;
     this.#unread += text;
+    this.#begin();
     this.#wake();
     this.#wake = () => {};
   }

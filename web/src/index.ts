@@ -3,7 +3,11 @@ export { BitNetError, type BitNetErrorCode } from "./errors.js";
 export type { Features, Flavour } from "./features.js";
 export { Generation } from "./generation.js";
 export { Model } from "./model.js";
-export { chatDefaults, Session } from "./session.js";
+export type { ChatCompletions } from "./openai/chat.js";
+export type { Completions } from "./openai/completions.js";
+export { CompletionStream } from "./openai/stream.js";
+export type * from "./openai/types.js";
+export { chatDefaults, Session, type Chat } from "./session.js";
 export type {
   ChatMessage,
   FinishReason,

@@ -1,8 +1,9 @@
 // A loaded model in its worker. Its own chat() and generate() are those of its first session; session() opens more.
 import { BitNetError } from "./errors.js";
 import type { Generation } from "./generation.js";
-import { readMessages, readPrompt } from "./options.js";
-import { Session, type Shared } from "./session.js";
+import type { Completions } from "./openai/completions.js";
+import { reading, readMessages, readPrompt } from "./options.js";
+import { Session, type Chat, type Shared } from "./session.js";
 import type {
   ChatMessage,
   GenerateOptions,
@@ -14,6 +15,10 @@ import type { Client } from "./worker/client.js";
 
 export class Model {
   readonly info: ModelInfo;
+  /** Answer a conversation in the model's first session: the short form, and `chat.completions.create()`. */
+  readonly chat: Chat;
+  /** `completions.create()` in the model's first session. */
+  readonly completions: Completions;
   readonly #client: Client;
   readonly #shared: Shared;
   readonly #main: Session;
@@ -24,11 +29,8 @@ export class Model {
     this.info = info;
     this.#shared = { client, info, next: 1 };
     this.#main = Session.main(this.#shared);
-  }
-
-  /** Session.chat() of the model's first session. */
-  chat(messages: readonly ChatMessage[] | string, options?: GenerateOptions): Generation {
-    return this.#main.chat(messages, options);
+    this.chat = this.#main.chat;
+    this.completions = this.#main.completions;
   }
 
   /** Session.generate() of the model's first session. */
@@ -46,12 +48,14 @@ export class Model {
 
   /** Ids of plain text. `bos`: with the model's begin token first, as generate() has it. */
   async tokenize(text: string, { bos = false }: { bos?: boolean } = {}): Promise<Int32Array> {
-    return this.#client.request("tokenize", { prompt: { text: String(text) }, bos }).result;
+    const prompt = reading("the text", () => ({ text: String(text) }));
+    return this.#client.request("tokenize", { prompt, bos }).result;
   }
 
   /** Ids of a conversation, up to where the assistant is to speak. */
   async tokenizeChat(messages: readonly ChatMessage[] | string): Promise<Int32Array> {
-    return this.#client.request("tokenize", { prompt: readMessages(messages), bos: true }).result;
+    const prompt = reading("the messages", () => readMessages(messages));
+    return this.#client.request("tokenize", { prompt, bos: true }).result;
   }
 
   /** Text of ids. `special`: control tokens show too. */
@@ -59,7 +63,7 @@ export class Model {
     ids: readonly number[] | Int32Array,
     { special = false }: { special?: boolean } = {},
   ): Promise<string> {
-    const prompt = readPrompt(ids);
+    const prompt = reading("the ids", () => readPrompt(ids));
     if (!("ids" in prompt)) throw new BitNetError("InvalidOption", "detokenize takes token ids");
     return this.#client.request("detokenize", { ids: prompt.ids, special }).result;
   }

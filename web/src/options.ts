@@ -103,21 +103,19 @@ export function readOptions<T extends object>(given: unknown, checks: Record<key
   if (given === undefined) return {} as T;
   if (typeof given !== "object" || given === null)
     throw new BitNetError("InvalidOption", "options must be an object");
-  return reading("options", () => {
-    const result = Object.create(null) as Record<string, unknown>;
-    for (const name of Object.keys(given)) {
-      if (!Object.hasOwn(checks, name)) {
-        const names = Object.keys(checks).join(", ");
-        throw new BitNetError("UnknownOption", `${name.slice(0, 100)} (there are ${names})`);
-      }
-      const value = (given as Record<string, unknown>)[name];
-      if (value === undefined) continue;
-      if (!checks[name as keyof T](value))
-        throw new BitNetError("InvalidOption", `${name}: ${describe(value)}`);
-      result[name] = value;
+  const result = Object.create(null) as Record<string, unknown>;
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(checks, name)) {
+      const names = Object.keys(checks).join(", ");
+      throw new BitNetError("UnknownOption", `${name.slice(0, 100)} (there are ${names})`);
     }
-    return result as T;
-  });
+    const value = (given as Record<string, unknown>)[name];
+    if (value === undefined) continue;
+    if (!checks[name as keyof T](value))
+      throw new BitNetError("InvalidOption", `${name}: ${describe(value)}`);
+    result[name] = value;
+  }
+  return result as T;
 }
 
 export function readSessionOptions(given: unknown): SessionSettings {
@@ -125,7 +123,7 @@ export function readSessionOptions(given: unknown): SessionSettings {
 }
 
 export function readLoadOptions(given: unknown): { options: LoadOptions; settings: LoadSettings } {
-  const options = readOptions<LoadOptions>(given, loadChecks);
+  const options = reading("an option", () => readOptions<LoadOptions>(given, loadChecks));
   const { isa, floatActivations, head, context, kvType, batch } = options;
   return {
     options,
@@ -180,30 +178,26 @@ function absolute(address: string): string {
 export function readPrompt(given: unknown): Prompt {
   if (typeof given === "string") return { text: given };
   if (given instanceof Int32Array) return { ids: given.slice() };
-  return reading("the prompt", () => {
-    const ids = Array.isArray(given) ? copyList("the prompt", given, 1 << 24) : [undefined];
-    if (!ids.every((id) => Number.isInteger(id) && Math.abs(id as number) < 2 ** 31)) {
-      throw new BitNetError("InvalidOption", "a prompt is a string or a list of token ids");
-    }
-    return { ids: Int32Array.from(ids as number[]) };
-  });
+  const ids = Array.isArray(given) ? copyList("the prompt", given, 1 << 24) : [undefined];
+  if (!ids.every((id) => Number.isInteger(id) && Math.abs(id as number) < 2 ** 31)) {
+    throw new BitNetError("InvalidOption", "a prompt is a string or a list of token ids");
+  }
+  return { ids: Int32Array.from(ids as number[]) };
 }
 
 export function readMessages(given: unknown): Prompt {
   if (typeof given === "string") return { messages: [{ role: "user", content: given }] };
   if (!Array.isArray(given))
     throw new BitNetError("InvalidOption", "a chat is a list of messages or a string");
-  return reading("the messages", () => {
-    const messages = copyList("messages", given).map((message) => {
-      const { role, content } = (message ?? {}) as Partial<ChatMessage>;
-      if (!oneOf("system", "user", "assistant")(role) || !string(content)) {
-        throw new BitNetError(
-          "InvalidOption",
-          'a message is {role: "system", "user" or "assistant", content: text}',
-        );
-      }
-      return { role, content } as ChatMessage;
-    });
-    return { messages };
+  const messages = copyList("messages", given).map((message) => {
+    const { role, content } = (message ?? {}) as Partial<ChatMessage>;
+    if (!oneOf("system", "user", "assistant")(role) || !string(content)) {
+      throw new BitNetError(
+        "InvalidOption",
+        'a message is {role: "system", "user" or "assistant", content: text}',
+      );
+    }
+    return { role, content } as ChatMessage;
   });
+  return { messages };
 }

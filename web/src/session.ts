@@ -1,10 +1,18 @@
 // A conversation with a model: a KV cache of its own, whose calls are served one after the other, in their order.
 import { BitNetError } from "./errors.js";
 import { Generation, type Asked } from "./generation.js";
-import { readGenerateOptions, readMessages, readPrompt, readSessionOptions } from "./options.js";
+import { ChatCompletions } from "./openai/chat.js";
+import { Completions } from "./openai/completions.js";
+import {
+  readGenerateOptions,
+  reading,
+  readMessages,
+  readPrompt,
+  readSessionOptions,
+} from "./options.js";
 import type { ChatMessage, GenerateOptions, ModelInfo, SessionOptions } from "./types.js";
 import type { Client } from "./worker/client.js";
-import { mainSession, type SessionState } from "./worker/protocol.js";
+import { mainSession, type Prompt, type SessionState } from "./worker/protocol.js";
 
 /** Sampling that chats well. generate() keeps core's defaults: greedy, so that it repeats exactly. */
 export const chatDefaults = {
@@ -24,9 +32,24 @@ export interface Shared {
   next: number;
 }
 
+/** A chat: call it, or use it as OpenAI's client. */
+export interface Chat {
+  /**
+   * Answer a conversation, framed by the model's chat template. Samples (see chatDefaults) with a new seed unless one is
+   * given; the result tells the seed. What the KV cache holds of the conversation is not evaluated again.
+   */
+  (messages: readonly ChatMessage[] | string, options?: GenerateOptions): Generation;
+  /** `chat.completions.create()`, in OpenAI's shape. */
+  readonly completions: ChatCompletions;
+}
+
 export class Session {
   /** Tokens that the context can hold. */
   readonly capacity: number;
+  /** Answer a conversation: the short form, and OpenAI's as `chat.completions.create()`. */
+  readonly chat: Chat;
+  /** `completions.create()`, in OpenAI's shape: continue a text. */
+  readonly completions: Completions;
 
   readonly #shared: Shared;
   readonly #id: number;
@@ -40,6 +63,23 @@ export class Session {
     this.#id = id;
     this.#tokens = tokens;
     this.capacity = capacity;
+    const sampled = (prompt: Prompt, options: GenerateOptions | undefined) => ({
+      prompt,
+      ...readGenerateOptions(options, { ...chatDefaults, seed: randomSeed() }),
+    });
+    const host = {
+      info: shared.info,
+      start: (prompt: Prompt, options: GenerateOptions) =>
+        this.#start(() => sampled(prompt, options)),
+      detokenize: (ids: Int32Array) =>
+        shared.client.request("detokenize", { ids, special: false }).result,
+    };
+    this.completions = new Completions(host);
+    this.chat = Object.assign(
+      (messages: readonly ChatMessage[] | string, options?: GenerateOptions) =>
+        this.#start(() => sampled(readMessages(messages), options)),
+      { completions: new ChatCompletions(host) },
+    );
   }
 
   /** @internal The session that the model has from the start. */
@@ -49,7 +89,7 @@ export class Session {
 
   /** @internal */
   static async open(shared: Shared, options?: SessionOptions): Promise<Session> {
-    const settings = readSessionOptions(options);
+    const settings = reading("an option", () => readSessionOptions(options));
     const session = shared.next++;
     const state = await shared.client.request("openSession", { session, settings }).result;
     return new Session(shared, session, state);
@@ -58,17 +98,6 @@ export class Session {
   /** Tokens in the context, as of the last step that was heard of. */
   get tokens(): number {
     return this.#tokens;
-  }
-
-  /**
-   * Answer a conversation, framed by the model's chat template. Samples (see chatDefaults) with a new seed unless one is
-   * given; the result tells the seed. What the KV cache holds of the conversation is not evaluated again.
-   */
-  chat(messages: readonly ChatMessage[] | string, options?: GenerateOptions): Generation {
-    return this.#start(() => ({
-      prompt: readMessages(messages),
-      ...readGenerateOptions(options, { ...chatDefaults, seed: randomSeed() }),
-    }));
   }
 
   /** Continue a text or a list of token ids. Greedy unless told otherwise. */
@@ -112,8 +141,9 @@ export class Session {
     return result.finally(() => this.#calls.delete(id));
   }
 
-  #start(make: () => Asked): Generation {
+  #start(read: () => Asked): Generation {
     const { client } = this.#shared;
+    const make = () => reading("an option", read);
     return Generation.start(
       {
         begin: ({ prompt, settings }, onPiece) => {

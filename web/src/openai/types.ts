@@ -1,0 +1,231 @@
+// OpenAI's shapes, as far as they are done here. Variables of the types of the `openai` package fit what create() takes, and
+// what it gives fits theirs; web/test/types holds the proof. What is not done is refused by name when it is asked for.
+
+/** Text, or a part that only some models of theirs understand (which is refused). */
+export interface ContentPart {
+  type: string;
+  text?: string | undefined;
+  refusal?: string | undefined;
+}
+export type Content = string | readonly ContentPart[];
+
+/** A call that the assistant made: `arguments` is JSON text. */
+export interface FunctionCall {
+  id: string;
+  type: "function";
+  function: { name: string; arguments: string };
+}
+/** The same as it may stand in a history. */
+export interface ToolCallParam {
+  id: string;
+  type: string;
+  function?: { name: string; arguments: string } | undefined;
+}
+
+export interface SystemMessageParam {
+  role: "system" | "developer";
+  content: Content;
+}
+export interface UserMessageParam {
+  role: "user";
+  content: Content;
+}
+export interface AssistantMessageParam {
+  role: "assistant";
+  content?: Content | null | undefined;
+  refusal?: string | null | undefined;
+  tool_calls?: readonly ToolCallParam[] | undefined;
+}
+/** The answer to a call that the assistant made before. */
+export interface ToolMessageParam {
+  role: "tool";
+  content: Content;
+  tool_call_id: string;
+}
+/** Given up by OpenAI, and refused here. */
+export interface FunctionMessageParam {
+  role: "function";
+  content: string | null;
+  name: string;
+}
+export type ChatCompletionMessageParam =
+  | SystemMessageParam
+  | UserMessageParam
+  | AssistantMessageParam
+  | ToolMessageParam
+  | FunctionMessageParam;
+
+/** A function that the model may call; `parameters` is a JSON schema. */
+export interface FunctionDefinition {
+  name: string;
+  description?: string | undefined;
+  parameters?: Record<string, unknown> | undefined;
+  strict?: boolean | null | undefined;
+}
+export interface ChatCompletionTool {
+  type: string;
+  function?: FunctionDefinition | undefined;
+}
+export type ToolChoice =
+  | "none"
+  | "auto"
+  | "required"
+  | { type: string; function?: { name: string } | undefined };
+
+/** What both kinds of completion take. */
+export interface SamplingParams {
+  /** Any name: the model that is loaded answers, and its name stands in the answer. */
+  model?: string | undefined;
+  /** As OpenAI's. Default: that of chatDefaults. */
+  temperature?: number | null | undefined;
+  top_p?: number | null | undefined;
+  /** Ours: sample among so many of the likeliest tokens; 0: all. */
+  top_k?: number | null | undefined;
+  /** Ours: drop tokens below min_p times the likeliest. */
+  min_p?: number | null | undefined;
+  /** Ours: what a repeated token's logit is divided by. */
+  repetition_penalty?: number | null | undefined;
+  stop?: string | readonly string[] | null | undefined;
+  /** The same seed gives the same text; choice i takes seed + i. Default: a new one. */
+  seed?: number | null | undefined;
+  /** Choices, one after the other; the prompt is evaluated once. At most 128. */
+  n?: number | null | undefined;
+  /** `include_usage`: a last chunk with the numbers of tokens. */
+  stream_options?:
+    | { include_usage?: boolean | undefined; include_obfuscation?: boolean | undefined }
+    | null
+    | undefined;
+  /** Taken and told nobody. */
+  user?: string | undefined;
+}
+
+export interface ChatCompletionParams extends SamplingParams {
+  messages: readonly ChatCompletionMessageParam[];
+  stream?: boolean | null | undefined;
+  /** Most tokens to generate. Default: until the model ends its turn or the context is full. */
+  max_completion_tokens?: number | null | undefined;
+  /** The older name of the same. */
+  max_tokens?: number | null | undefined;
+  tools?: readonly ChatCompletionTool[] | undefined;
+  /** Default: "auto" with tools, else "none". */
+  tool_choice?: ToolChoice | undefined;
+  /** false: at most one call in an answer. */
+  parallel_tool_calls?: boolean | undefined;
+}
+
+export interface CompletionParams extends SamplingParams {
+  /** Text or token ids, or a list of such prompts, each with `n` choices. */
+  prompt: string | readonly string[] | readonly number[] | readonly (readonly number[])[] | null;
+  stream?: boolean | null | undefined;
+  /** Most tokens to generate. Default: 16, as OpenAI's. */
+  max_tokens?: number | null | undefined;
+  /** The text begins with the prompt. */
+  echo?: boolean | null | undefined;
+}
+
+/** `stream` decides which overload of create() is meant. */
+export type Streaming<P> = P & { stream: true };
+export type NotStreaming<P> = P & { stream?: false | null | undefined };
+
+export interface RequestOptions {
+  /** Ends the generation within one step: the call rejects, or the iteration throws, with code "Aborted". */
+  signal?: AbortSignal | null | undefined;
+}
+
+export interface CompletionUsage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+  /** Tokens of the prompt that the KV cache held already. */
+  prompt_tokens_details: { cached_tokens: number };
+}
+
+export interface TopLogprob {
+  token: string;
+  bytes: number[] | null;
+  logprob: number;
+}
+export interface ChatCompletionTokenLogprob extends TopLogprob {
+  top_logprobs: TopLogprob[];
+}
+export interface ChatLogprobs {
+  content: ChatCompletionTokenLogprob[] | null;
+  refusal: null;
+}
+
+export interface ChatCompletionMessage {
+  role: "assistant";
+  content: string | null;
+  refusal: null;
+  tool_calls?: FunctionCall[];
+}
+export interface ChatCompletionChoice {
+  index: number;
+  message: ChatCompletionMessage;
+  finish_reason: "stop" | "length" | "tool_calls";
+  logprobs: ChatLogprobs | null;
+}
+export interface ChatCompletion {
+  id: string;
+  object: "chat.completion";
+  /** Seconds since 1970. */
+  created: number;
+  model: string;
+  /** The runtime's version. It names no machine: the same seed gives the same text on all. */
+  system_fingerprint: string;
+  choices: ChatCompletionChoice[];
+  usage: CompletionUsage;
+}
+
+export interface ToolCallDelta {
+  index: number;
+  id?: string;
+  type?: "function";
+  function: { name?: string; arguments?: string };
+}
+export interface ChatCompletionDelta {
+  role?: "assistant";
+  content?: string | null;
+  refusal?: null;
+  tool_calls?: ToolCallDelta[];
+}
+export interface ChatCompletionChunkChoice {
+  index: number;
+  delta: ChatCompletionDelta;
+  finish_reason: "stop" | "length" | "tool_calls" | null;
+  logprobs: ChatLogprobs | null;
+}
+export interface ChatCompletionChunk {
+  id: string;
+  object: "chat.completion.chunk";
+  created: number;
+  model: string;
+  system_fingerprint: string;
+  choices: ChatCompletionChunkChoice[];
+  /** With `include_usage`: null, and the numbers in the last chunk, which has no choices. */
+  usage?: CompletionUsage | null;
+}
+
+export interface CompletionChoice {
+  index: number;
+  text: string;
+  finish_reason: "stop" | "length";
+  logprobs: null;
+}
+/** What a stream gives: a choice whose reason is null goes on. */
+export interface CompletionChunkChoice extends Omit<CompletionChoice, "finish_reason"> {
+  finish_reason: "stop" | "length" | null;
+}
+export interface Completion {
+  id: string;
+  object: "text_completion";
+  created: number;
+  model: string;
+  system_fingerprint: string;
+  choices: CompletionChoice[];
+  usage: CompletionUsage;
+}
+export interface CompletionChunk extends Omit<Completion, "choices" | "usage"> {
+  choices: CompletionChunkChoice[];
+  usage?: CompletionUsage | null;
+}
