@@ -31,6 +31,27 @@ void print_stats(const Timing& timing) {
       rate(timing.tokens_ns.size(), ns), megabytes(bitnet::peak_memory()).c_str());
 }
 
+/// A token as a line of JSON: --logprobs.
+std::string logprob_line(const bitnet::Model& model, const bitnet::Step& step) {
+  const auto entry = [&](bitnet::TokenId id, float logprob) {
+    bitnet::Text text;
+    const Status read = model.detokenize({&id, 1}, true, text);
+    Json json;
+    json.number("id", id).text("text", read ? bitnet::view(text) : std::string_view());
+    return json.real("logprob", static_cast<double>(logprob), 6);
+  };
+  std::vector<Json> top;
+  for (const bitnet::TokenLogprob& likely : step.top_logprobs)
+    top.push_back(entry(likely.id, likely.logprob));
+  return entry(step.id, step.logprob).list("top", top).line();
+}
+
+/// The newest token, which no step after it has evaluated, into the context that is to be saved.
+Status complete(bitnet::Session& session, bitnet::TokenId newest, bitnet::FinishReason finish) {
+  const bool evaluated = newest == bitnet::kNoToken || finish == bitnet::FinishReason::kEnd;
+  return evaluated ? Status() : session.evaluate({&newest, 1});
+}
+
 } // namespace
 
 int run(Arguments arguments) {
@@ -43,6 +64,8 @@ int run(Arguments arguments) {
   bool echo = false;
   bool logits_hash = false;
   bool stats = false;
+  std::string save_path;
+  std::string restore_path;
   Words words;
   prompt_options.declare(options);
   model_options.declare(options);
@@ -53,6 +76,19 @@ int run(Arguments arguments) {
   options.flag("--logits-hash", "print a line `logits ENGINE THREADS HASH` at the end",
                logits_hash);
   options.flag("--stats", "speed and memory on stderr at the end", stats);
+  options.custom("--logprobs", "N",
+                 "a line of JSON for each token, with its log-probability and the N likeliest's",
+                 [&](std::string_view text) -> std::string {
+                   const auto ids = parse_ids(text); // a list of one number
+                   if (!ids || ids->size() != 1 || (*ids)[0] < 0 ||
+                       (*ids)[0] > static_cast<std::int32_t>(bitnet::kMostTopLogprobs))
+                     return "is 0 to 20";
+                   generate_options.value.logprobs = true;
+                   generate_options.value.top_logprobs = static_cast<std::uint32_t>((*ids)[0]);
+                   return {};
+                 });
+  options.text("--save", "FILE", "write the context to a file at the end", save_path);
+  options.text("--restore", "FILE", "go on from a context that was saved", restore_path);
   if (const auto status = parse("run", "run [-m FILE] [-p TEXT | --ids 1,2,3] [OPTION]...", options,
                                 arguments, words))
     return *status;
@@ -65,30 +101,43 @@ int run(Arguments arguments) {
   const auto parallel = model_options.parallel();
   if (!parallel)
     return fail(parallel.error());
-  bitnet::Vec<bitnet::TokenId> prompt;
-  if (const Status status = prompt_options.tokens(*model, prompt); !status)
-    return fail(status.error());
   auto session = bitnet::Session::make(*model, session_options, **parallel);
   if (!session)
     return fail(session.error());
+  bitnet::Vec<bitnet::TokenId> prompt;
+  Status ready;
+  if (!restore_path.empty())
+    ready = restore_session(*session, restore_path);
+  if (ready)
+    ready = prompt.append(session->tokens());
+  if (ready)
+    ready = prompt_options.tokens(*model, prompt);
+  if (!ready)
+    return fail(ready.error());
 
   Output out;
   if (echo && prompt_options.text && !print_ids)
     out.write(*prompt_options.text);
   Timing timing;
   std::uint64_t hash = bitnet::kHashStart;
+  bitnet::TokenId newest = bitnet::kNoToken;
+  bitnet::FinishReason finish = bitnet::FinishReason::kNone;
   const auto show = [&](const bitnet::Step& step) {
     const bool token = step.kind == bitnet::Step::Kind::kToken;
     if (token && logits_hash) // those that this token was chosen by
       hash = bitnet::hash_logits(session->logits(), hash);
-    if (!print_ids)
+    newest = token ? step.id : newest;
+    finish = step.finish;
+    if (generate_options.value.logprobs)
+      out.write(token ? logprob_line(*model, step) : "");
+    else if (!print_ids)
       out.say(step.text);
     else if (token)
       out.write((timing.tokens_ns.size() > 1 ? " " : "") + std::to_string(step.id));
     return out.flush();
   };
   const Status status = generate(*session, prompt.span(), generate_options.get(), show, timing);
-  if (!timing.tokens_ns.empty() || status)
+  if (!generate_options.value.logprobs && (!timing.tokens_ns.empty() || status))
     out.write("\n");
   if (!status) {
     out.finish();
@@ -99,6 +148,16 @@ int run(Arguments arguments) {
               hex(hash) + "\n");
   if (stats)
     print_stats(timing);
+  if (!save_path.empty()) {
+    if (const Status whole = complete(*session, newest, finish); !whole) {
+      out.finish();
+      return fail(whole.error());
+    }
+    if (const int saved = save_session(*session, save_path); saved != kOk) {
+      out.finish();
+      return saved;
+    }
+  }
   return out.finish();
 }
 

@@ -30,7 +30,10 @@ std::string next_step(ErrorCode code) {
   case ErrorCode::Truncated: return "Fetch the file again: it seems to have been cut off.";
   case ErrorCode::OutOfMemory: return "Try a smaller --context, or --kv f16.";
   case ErrorCode::EmptyPrompt: return "Give text with -p, ids with --ids, or pipe text in.";
-  case ErrorCode::ContextFull: return "Use a shorter prompt or a larger --context.";
+  case ErrorCode::ContextFull:
+    return "Use a shorter prompt, a larger --context or --context-policy shift.";
+  case ErrorCode::BadSession:
+    return "Restore it with the model and the --kv that it was saved with.";
   case ErrorCode::UnsupportedTemplate: return "`bitnet run` continues plain text with any model.";
   case ErrorCode::UnknownIsa: {
     std::string names = "This program and machine have:";
@@ -161,13 +164,22 @@ Json& Json::number(std::string_view key, std::uint64_t value) {
 Json& Json::number(std::string_view key, std::int32_t value) {
   return raw(key, std::to_string(value));
 }
-Json& Json::real(std::string_view key, double value) { return raw(key, decimal(value, 3)); }
+Json& Json::real(std::string_view key, double value, int digits) {
+  return raw(key, decimal(value, digits));
+}
 Json& Json::truth(std::string_view key, bool value) { return raw(key, value ? "true" : "false"); }
 
 Json& Json::reals(std::string_view key, std::span<const double> values) {
   std::string list;
   for (const double value : values)
     list += (list.empty() ? "" : ",") + decimal(value, 3);
+  return raw(key, "[" + list + "]");
+}
+
+Json& Json::list(std::string_view key, std::span<const Json> values) {
+  std::string list;
+  for (const Json& value : values)
+    list += (list.empty() ? "" : ",") + value.object();
   return raw(key, "[" + list + "]");
 }
 
@@ -232,6 +244,30 @@ std::string engine_name(const bitnet::Model& model) {
   return BITNET_CLI_PLATFORM "-" + std::string(model.info().isa);
 }
 
+Status restore_session(bitnet::Session& session, const std::string& path) {
+  auto source = bitnet::open_file(path);
+  if (!source)
+    return source.error();
+  Status status = session.restore(**source);
+  if (!status)
+    status = Error(status.error().code()) << path << ": " << status.error().detail();
+  return status;
+}
+
+int save_session(bitnet::Session& session, const std::string& path) {
+  Output out(path);
+  const Status status = session.save(
+      [](void* to, bitnet::Bytes bytes) noexcept -> Status {
+        if (!static_cast<Output*>(to)->write(
+                {reinterpret_cast<const char*>(bytes.data()), bytes.size()}))
+          return Error(ErrorCode::Aborted); // finish() knows why
+        return {};
+      },
+      &out);
+  const int written = out.finish();
+  return status || written != kOk ? written : fail(status.error());
+}
+
 void declare(Options& options, bitnet::SessionOptions& session) {
   options.number("-c, --context", "N", "tokens of context (default: the model's, at most 2048)",
                  session.context);
@@ -273,9 +309,10 @@ std::optional<int> PromptOptions::complete(const char* command) {
 Status PromptOptions::tokens(const bitnet::Model& model, bitnet::Vec<bitnet::TokenId>& out) const {
   if (ids)
     return out.append(*ids);
-  if (text->empty()) // BOS alone would make a prompt, but nobody who wrote nothing meant that
+  if (text->empty() &&
+      out.empty()) // BOS alone would make a prompt, but nobody who wrote nothing meant that
     return Error(ErrorCode::EmptyPrompt);
-  return model.tokenize(*text, true, out);
+  return model.tokenize(*text, out.empty(), out);
 }
 
 void GenerateOptions::declare(Options& options) {
@@ -291,9 +328,22 @@ void GenerateOptions::declare(Options& options) {
   options.real("--min-p", "X", "drop tokens below X times the likeliest; 0 is off", sampler.min_p);
   options.real("--repeat-penalty", "X", "make recent tokens less likely; 1 is off",
                sampler.repetition_penalty);
+  options.real("--presence-penalty", "X", "less likely what occurred; 0 is off",
+               sampler.presence_penalty);
+  options.real("--frequency-penalty", "X", "less likely for each time it occurred; 0 is off",
+               sampler.frequency_penalty);
   options.number("--seed", "N", "of the sampler (default: 0)", sampler.seed);
   options.texts("--stop", "TEXT", "end before this text; may be given up to 16 times", stop);
   options.flag("--ignore-end", "go on through end-of-text tokens", value.ignore_end);
+  options.custom("--context-policy", "stop|error|shift",
+                 "when the context is full: end (default), fail, or forget its older half",
+                 [this](std::string_view text) -> std::string {
+                   const auto policy = bitnet::context_policy(text);
+                   value.context_policy = policy.value_or(value.context_policy);
+                   return policy ? "" : "is stop, error or shift";
+                 });
+  options.number("--keep", "N", "tokens at the front that a shift never forgets (default: 0)",
+                 value.keep);
 }
 
 const bitnet::GenerateOptions& GenerateOptions::get() {
@@ -321,8 +371,11 @@ Status generate(bitnet::Session& session, std::span<const bitnet::TokenId> promp
       return step.error();
     const std::uint64_t now = bitnet::now_ns();
     if (step->kind == bitnet::Step::Kind::kPrefill) {
-      timing.prompt_ns = now - start;
-      last = now;
+      if (timing.tokens_ns
+              .empty()) { // otherwise a shift of the context, which the next token pays for
+        timing.prompt_ns = now - start;
+        last = now;
+      }
       continue;
     }
     if (step->kind == bitnet::Step::Kind::kToken)

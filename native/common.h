@@ -54,10 +54,12 @@ public:
   Json& text(std::string_view key, std::string_view value);
   Json& number(std::string_view key, std::uint64_t value);
   Json& number(std::string_view key, std::int32_t value);
-  Json& real(std::string_view key, double value);
+  Json& real(std::string_view key, double value, int digits = 3);
   Json& truth(std::string_view key, bool value);
   Json& reals(std::string_view key, std::span<const double> values);
-  std::string line() const { return "{" + fields_ + "}\n"; }
+  Json& list(std::string_view key, std::span<const Json> values);
+  std::string object() const { return "{" + fields_ + "}"; }
+  std::string line() const { return object() + "\n"; }
 
 private:
   Json& raw(std::string_view key, const std::string& value);
@@ -84,6 +86,11 @@ struct ModelOptions {
 /// "native-avx2", "wasi-wasm_simd128"
 std::string engine_name(const bitnet::Model& model);
 
+/// Sessions in files.
+Status restore_session(bitnet::Session& session, const std::string& path);
+/// The exit status; why it failed has been told.
+int save_session(bitnet::Session& session, const std::string& path);
+
 void declare(Options& options, bitnet::SessionOptions& session);
 
 /// -p, --ids or stdin.
@@ -94,6 +101,7 @@ struct PromptOptions {
   void declare(Options& options);
   /// Reads stdin when neither was given. An exit status when there is no prompt, and why has been told.
   std::optional<int> complete(const char* command);
+  /// Appends the prompt; BOS only where nothing stands before it.
   Status tokens(const bitnet::Model& model, bitnet::Vec<bitnet::TokenId>& out) const;
 };
 

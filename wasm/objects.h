@@ -25,8 +25,12 @@ template <class T> struct View : val {
       : val(emscripten::typed_memory_view(values.size(), values.data())) {}
 };
 using Bytes8 = View<std::uint8_t>;
+using ConstBytes8 = View<const std::uint8_t>;
 using Ids = View<const TokenId>;
 using Floats = View<const float>;
+
+/// 2^53 - 1: what a double holds exactly.
+inline constexpr double kMostExact = 9007199254740991.0;
 
 struct Outcome {
   int code = 0;
@@ -186,8 +190,7 @@ struct Wanted {
 class LoaderObject {
 public:
   Outcome begin(double file_size, const std::string& isa, bool float_activations, HeadType head) {
-    if (!(file_size >= 0 &&
-          file_size <= 9007199254740991.0)) // 2^53 - 1: what a double holds exactly
+    if (!(file_size >= 0 && file_size <= kMostExact))
       return outcome(Error(ErrorCode::InvalidArgument) << "file size");
     auto begun =
         ModelLoader::begin(static_cast<std::uint64_t>(file_size), {isa, float_activations, head});
@@ -220,6 +223,9 @@ struct JsStep {
   std::string text;
   std::string finish;
   std::uint32_t prefilled = 0, prompt = 0;
+  float logprob = 0;
+  Ids top_ids;         // the likeliest tokens, best first
+  Floats top_logprobs; // theirs
 };
 
 class SessionObject {
@@ -232,6 +238,7 @@ public:
     if (!made)
       return outcome(made.error());
     session_.emplace(std::move(*made));
+    hidden_ = model.get()->info().hidden;
     return {};
   }
   Outcome start(const Block& ids, GenerateOptions options, const Block& stop_text,
@@ -248,8 +255,18 @@ public:
     const Result<Step> step = session_ ? session_->next() : kNothingHere;
     if (!step)
       return failure<JsStep>(step.error());
+    top_ids_.clear();
+    top_logprobs_.clear();
+    for (const TokenLogprob& entry : step->top_logprobs) {
+      Status kept = top_ids_.push(entry.id);
+      if (kept)
+        kept = top_logprobs_.push(entry.logprob);
+      if (!kept)
+        return failure<JsStep>(kept.error());
+    }
     return success(JsStep{step->kind, step->id, std::string(step->text),
-                          finish_reason_name(step->finish), step->prefilled, step->prompt});
+                          finish_reason_name(step->finish), step->prefilled, step->prompt,
+                          step->logprob, Ids(top_ids_.span()), Floats(top_logprobs_.span())});
   }
   Outcome evaluate(const Block& ids) {
     return outcome(session_ ? session_->evaluate(ids.as<TokenId>()) : kNothingHere);
@@ -258,6 +275,48 @@ public:
   std::uint64_t hash_logits(std::uint64_t state) const {
     return session_ ? bitnet::hash_logits(session_->logits(), state) : state;
   }
+  /// `into` becomes a copy of this session.
+  Outcome fork(SessionObject& into) const {
+    into.session_.reset();
+    auto made = session_ ? session_->fork() : kNothingHere;
+    if (!made)
+      return outcome(made.error());
+    into.session_.emplace(std::move(*made));
+    into.hidden_ = hidden_;
+    return {};
+  }
+  /// Bytes in all; then piece after piece, until an empty one.
+  Reply<double> save_begin() {
+    return session_ ? success(static_cast<double>(session_->save_begin()))
+                    : failure<double>(kNothingHere);
+  }
+  Reply<ConstBytes8> save_piece() {
+    const Result<Bytes> piece = session_ ? session_->save_piece() : kNothingHere;
+    return piece ? success(ConstBytes8(*piece)) : failure<ConstBytes8>(piece.error());
+  }
+  Outcome restore_begin(double size) {
+    if (!(size >= 0 && size <= kMostExact))
+      return outcome(Error(ErrorCode::InvalidArgument) << "size");
+    return outcome(session_ ? session_->restore_begin(static_cast<std::uint64_t>(size))
+                            : kNothingHere);
+  }
+  Bytes8 restore_wanted() { return Bytes8(session_ ? session_->restore_wanted() : MutableBytes()); }
+  Outcome restore_accept() { return outcome(session_ ? session_->restore_accept() : kNothingHere); }
+
+  /// ModelInfo::hidden floats.
+  Reply<Floats> embed(const Block& ids, Pooling pooling, bool normalize) {
+    if (!session_)
+      return failure<Floats>(kNothingHere);
+    auto vector = Buffer<float>::make(hidden_, "embedding");
+    if (!vector)
+      return failure<Floats>(vector.error());
+    vector_ = std::move(*vector);
+    const EmbedOptions options{.pooling = pooling, .normalize = normalize};
+    const Status status =
+        session_->embed(ids.as<TokenId>(), options, {vector_.data(), vector_.size()});
+    return reply(status, Floats(vector_.span()));
+  }
+  Ids tokens() const { return Ids(session_ ? session_->tokens() : std::span<const TokenId>{}); }
   std::uint32_t size() const { return session_ ? session_->size() : 0; }
   std::uint32_t capacity() const { return session_ ? session_->capacity() : 0; }
   void truncate(std::uint32_t size) {
@@ -267,6 +326,10 @@ public:
 
 private:
   std::optional<Session> session_;
+  Vec<TokenId> top_ids_; // what views of the last answer point to
+  Vec<float> top_logprobs_;
+  Buffer<float> vector_;
+  std::uint32_t hidden_ = 0;
 };
 
 struct JsSelfTest {

@@ -133,9 +133,54 @@ Status Session::embed(std::span<const TokenId> ids, const EmbedOptions& options,
                       std::span<float> out) noexcept {
   return data_->engine.embed(ids, options, out);
 }
+std::span<const TokenId> Session::tokens() const noexcept { return data_->engine.tokens(); }
 std::uint32_t Session::size() const noexcept { return data_->engine.size(); }
 std::uint32_t Session::capacity() const noexcept { return data_->engine.capacity(); }
 void Session::truncate(std::uint32_t size) noexcept { data_->engine.truncate(size); }
+
+Result<Session> Session::fork(Parallel* parallel) const noexcept {
+  auto engine = data_->engine.fork(parallel != nullptr ? *parallel : data_->engine.parallel());
+  BITNET_TRY(engine);
+  std::unique_ptr<detail::SessionData> data(
+      new (std::nothrow) detail::SessionData{data_->model, std::move(*engine)});
+  if (!data)
+    return Error(ErrorCode::OutOfMemory) << "session";
+  return Session(std::move(data));
+}
+
+std::uint64_t Session::save_begin() noexcept { return data_->engine.save_begin(); }
+Result<Bytes> Session::save_piece() noexcept { return data_->engine.save_piece(); }
+Status Session::save(SaveSink sink, void* context) noexcept {
+  save_begin();
+  for (;;) {
+    const auto piece = save_piece();
+    BITNET_TRY(piece);
+    if (piece->empty())
+      return {};
+    BITNET_TRY(sink(context, *piece));
+  }
+}
+
+Status Session::restore_begin(std::uint64_t size) noexcept {
+  return data_->engine.restore_begin(size);
+}
+MutableBytes Session::restore_wanted() noexcept { return data_->engine.restore_wanted(); }
+Status Session::restore_accept() noexcept { return data_->engine.restore_accept(); }
+Status Session::restore(Source& source) noexcept {
+  BITNET_TRY(restore_begin(source.size()));
+  std::uint64_t offset = 0;
+  for (auto into = restore_wanted(); !into.empty(); into = restore_wanted()) {
+    Status status = source.read(offset, into);
+    if (status)
+      status = restore_accept();
+    if (!status) {
+      truncate(0); // what was begun is ended
+      return status;
+    }
+    offset += into.size();
+  }
+  return {};
+}
 
 std::uint64_t hash_logits(std::span<const float> logits, std::uint64_t state) noexcept {
   constexpr std::uint64_t kPrime = 1099511628211ULL;

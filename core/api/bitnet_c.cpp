@@ -152,14 +152,23 @@ bitnet_generate_options generate_defaults() noexcept {
           .repetition_window = sampler.repetition_window,
           .seed = sampler.seed,
           .stop = nullptr,
-          .stop_count = 0};
+          .stop_count = 0,
+          .logprobs = defaults.logprobs ? 1U : 0U,
+          .top_logprobs = defaults.top_logprobs,
+          .context_policy = static_cast<std::uint32_t>(defaults.context_policy),
+          .keep = defaults.keep};
 }
+static_assert(static_cast<int>(ContextPolicy::kStop) == BITNET_CONTEXT_STOP &&
+              static_cast<int>(ContextPolicy::kError) == BITNET_CONTEXT_ERROR &&
+              static_cast<int>(ContextPolicy::kShift) == BITNET_CONTEXT_SHIFT);
 
 /// `stop` holds what the answer's stop texts are views of.
 Result<GenerateOptions> generate_options(const bitnet_generate_options* options,
                                          Vec<std::string_view>& stop) noexcept {
   bitnet_generate_options read = generate_defaults();
-  BITNET_TRY(read_options(options, read, sizeof read));
+  BITNET_TRY(read_options(options, read, offsetof(bitnet_generate_options, logprobs)));
+  if (read.context_policy > BITNET_CONTEXT_SHIFT)
+    return Error(ErrorCode::InvalidArgument) << "context_policy " << read.context_policy;
   if (!is_list(read.stop, read.stop_count))
     return Error(ErrorCode::InvalidArgument) << "stop is null";
   for (const bitnet_text& text : list(read.stop, read.stop_count)) {
@@ -171,6 +180,10 @@ Result<GenerateOptions> generate_options(const bitnet_generate_options* options,
   answer.max_tokens = read.max_tokens;
   answer.ignore_end = read.ignore_end != 0;
   answer.stop = stop.span();
+  answer.logprobs = read.logprobs != 0;
+  answer.top_logprobs = read.top_logprobs;
+  answer.context_policy = static_cast<ContextPolicy>(read.context_policy);
+  answer.keep = read.keep;
   answer.sampler.temperature = read.temperature;
   answer.sampler.top_k = read.top_k;
   answer.sampler.top_p = read.top_p;
@@ -224,6 +237,18 @@ private:
   bitnet_parallel parallel_;
 };
 
+/// The caller's threads, or the calling one.
+Result<std::unique_ptr<CallerParallel>> caller_parallel(const bitnet_parallel* parallel) noexcept {
+  bitnet_parallel threads{sizeof threads, 1, nullptr, nullptr};
+  BITNET_TRY(read_options(parallel, threads, sizeof threads));
+  if (threads.threads == 0 || (parallel != nullptr && threads.run == nullptr))
+    return Error(ErrorCode::InvalidArgument) << "parallel has no threads or no run";
+  std::unique_ptr<CallerParallel> made(new (std::nothrow) CallerParallel(threads));
+  if (!made)
+    return Error(ErrorCode::OutOfMemory) << "session";
+  return made;
+}
+
 int hand_out(Result<Model> model, bitnet_model** out) noexcept {
   if (!model)
     return fail(model.error());
@@ -253,6 +278,18 @@ struct bitnet_session {
   Session session;
 };
 
+namespace {
+int hand_out(Result<Session> session, std::unique_ptr<CallerParallel> parallel,
+             bitnet_session** out) noexcept {
+  if (!session)
+    return fail(session.error());
+  *out = new (std::nothrow) bitnet_session{std::move(parallel), std::move(*session)};
+  return *out != nullptr ? 0 : fail(Error(ErrorCode::OutOfMemory) << "session");
+}
+} // namespace
+
+static_assert(sizeof(bitnet_token_logprob) == sizeof(TokenLogprob) &&
+              offsetof(bitnet_token_logprob, logprob) == offsetof(TokenLogprob, logprob));
 static_assert(static_cast<int>(Step::Kind::kPrefill) == BITNET_STEP_PREFILL &&
               static_cast<int>(Step::Kind::kToken) == BITNET_STEP_TOKEN &&
               static_cast<int>(Step::Kind::kEnd) == BITNET_STEP_END);
@@ -476,19 +513,10 @@ int bitnet_session_make(const bitnet_model* model, const bitnet_session_options*
   const auto read = session_options(options);
   if (!read)
     return fail(read.error());
-  bitnet_parallel threads{sizeof threads, 1, nullptr, nullptr};
-  if (const Status status = read_options(parallel, threads, sizeof threads); !status)
-    return fail(status.error());
-  if (threads.threads == 0 || (parallel != nullptr && threads.run == nullptr))
-    return fail("parallel has no threads or no run");
-  std::unique_ptr<CallerParallel> kept(new (std::nothrow) CallerParallel(threads));
-  if (!kept)
-    return fail(Error(ErrorCode::OutOfMemory) << "session");
-  auto made = Session::make(model->model, *read, *kept);
-  if (!made)
-    return fail(made.error());
-  *session = new (std::nothrow) bitnet_session{std::move(kept), std::move(*made)};
-  return *session != nullptr ? 0 : fail(Error(ErrorCode::OutOfMemory) << "session");
+  auto threads = caller_parallel(parallel);
+  if (!threads)
+    return fail(threads.error());
+  return hand_out(Session::make(model->model, *read, **threads), std::move(*threads), session);
 }
 
 void bitnet_session_free(bitnet_session* session) { delete session; }
@@ -517,7 +545,12 @@ int bitnet_session_next(bitnet_session* session, bitnet_step* step) {
                                   .prefilled = next->prefilled,
                                   .prompt = next->prompt,
                                   .text = next->text.data(),
-                                  .text_size = next->text.size()},
+                                  .text_size = next->text.size(),
+                                  .top_logprobs = reinterpret_cast<const bitnet_token_logprob*>(
+                                      next->top_logprobs.data()),
+                                  .top_logprob_count = next->top_logprobs.size(),
+                                  .logprob = next->logprob,
+                                  .reserved = 0},
                       step);
 }
 
@@ -564,6 +597,68 @@ int bitnet_session_truncate(bitnet_session* session, uint32_t size) {
     return fail("session is null");
   session->session.truncate(size);
   return 0;
+}
+
+int bitnet_session_tokens(const bitnet_session* session, const int32_t** ids, size_t* count) {
+  if (session == nullptr || ids == nullptr || count == nullptr)
+    return fail("a pointer is null");
+  const auto tokens = session->session.tokens();
+  *ids = tokens.data();
+  *count = tokens.size();
+  return 0;
+}
+
+int bitnet_session_fork(const bitnet_session* session, const bitnet_parallel* parallel,
+                        bitnet_session** fork) {
+  if (fork == nullptr)
+    return fail("fork is null");
+  *fork = nullptr;
+  if (session == nullptr)
+    return fail("session is null");
+  auto threads = parallel != nullptr
+                     ? caller_parallel(parallel)
+                     : Result<std::unique_ptr<CallerParallel>>(std::unique_ptr<CallerParallel>(
+                           new (std::nothrow) CallerParallel(*session->parallel)));
+  if (!threads)
+    return fail(threads.error());
+  if (*threads == nullptr)
+    return fail(Error(ErrorCode::OutOfMemory) << "session");
+  return hand_out(session->session.fork(threads->get()), std::move(*threads), fork);
+}
+
+int bitnet_session_save_begin(bitnet_session* session, uint64_t* size) {
+  if (session == nullptr || size == nullptr)
+    return fail("a pointer is null");
+  *size = session->session.save_begin();
+  return 0;
+}
+
+int bitnet_session_save_piece(bitnet_session* session, const void** bytes, size_t* size) {
+  if (session == nullptr || bytes == nullptr || size == nullptr)
+    return fail("a pointer is null");
+  const auto piece = session->session.save_piece();
+  if (!piece)
+    return fail(piece.error());
+  *bytes = piece->data();
+  *size = piece->size();
+  return 0;
+}
+
+int bitnet_session_restore_begin(bitnet_session* session, uint64_t size) {
+  return session == nullptr ? fail("session is null") : done(session->session.restore_begin(size));
+}
+
+int bitnet_session_restore_wanted(bitnet_session* session, void** into, size_t* size) {
+  if (session == nullptr || into == nullptr || size == nullptr)
+    return fail("a pointer is null");
+  const MutableBytes wanted = session->session.restore_wanted();
+  *into = wanted.data();
+  *size = wanted.size();
+  return 0;
+}
+
+int bitnet_session_restore_accept(bitnet_session* session) {
+  return session == nullptr ? fail("session is null") : done(session->session.restore_accept());
 }
 
 static_assert(BITNET_HASH_START == kHashStart);

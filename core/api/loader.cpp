@@ -1,6 +1,7 @@
 // Loading: header, then weights in file order, piece by piece. One machine serves a Source that can be read at once and
 // a caller whose bytes arrive when they please.
 #include "api/model_data.h"
+#include "base/checksum.h"
 #include "gguf/limits.h"
 #include "gguf/reader.h"
 
@@ -135,6 +136,29 @@ Status LoaderData::describe() noexcept {
   return {};
 }
 
+namespace {
+
+/// Network::fingerprint. What files say beside it (names, chat templates, how tensors are spread over files) may change.
+std::uint64_t fingerprint(const ModelData& model) noexcept {
+  const Config& c = model.network.config;
+  Checksum sum;
+  const auto add = [&sum](const auto&... values) {
+    (sum.add({reinterpret_cast<const std::uint8_t*>(&values), sizeof values}), ...);
+  };
+  const auto add_text = [&](std::string_view text) {
+    add(std::uint64_t{text.size()});
+    sum.add({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  };
+  add(model.network.weights.checksum, model.network.float_activations, c.gate, c.layers, c.hidden,
+      c.ffn, c.heads, c.kv_heads, c.head_dim, c.rope_dim, c.vocabulary, c.norm_epsilon,
+      c.rope_theta, c.rope_position_scale);
+  add_text(c.architecture->name);
+  for (std::size_t id = 0; id < model.tokenizer->size(); ++id)
+    add_text(model.tokenizer->raw(static_cast<TokenId>(id)));
+  return sum.value();
+}
+
+} // namespace
 } // namespace detail
 
 ModelLoader::ModelLoader(std::unique_ptr<detail::LoaderData> data) noexcept
@@ -190,6 +214,7 @@ Result<Model> ModelLoader::finish() noexcept {
   info.parameters = weights.parameters;
   info.ternary_parameters = weights.ternary_parameters;
   info.weight_bytes = weights.bytes;
+  data_->model->network.fingerprint = detail::fingerprint(*data_->model);
   data_->weights.reset();
   data_->failed = true; // nothing more to give
   return Model(data_->model.release());

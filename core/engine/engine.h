@@ -4,12 +4,14 @@
 
 #include "bitnet/memory.hpp"
 #include "bitnet/options.hpp"
+#include "engine/saved.h"
 #include "engine/stop_filter.h"
 #include "model/forward.h"
 #include "sample/sampler.h"
 #include "text/tokenizer.h"
 #include "text/utf8_stream.h"
 
+#include <array>
 #include <optional>
 
 namespace bitnet {
@@ -32,34 +34,56 @@ public:
   Status embed(std::span<const TokenId> ids, const EmbedOptions& options,
                std::span<float> out) noexcept;
 
+  std::span<const TokenId> tokens() const noexcept { return history_.span(); }
   std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(history_.size()); }
   std::uint32_t capacity() const noexcept { return static_cast<std::uint32_t>(state_.kv.capacity); }
   void truncate(std::uint32_t size) noexcept;
 
+  /// Another engine that holds the same ids, and no generation.
+  Result<Engine> fork(Parallel& parallel) const noexcept;
+
+  /// Saving and restoring, piece by piece (saved.h). Whatever changes the context ends them: InvalidState then.
+  std::uint64_t save_begin() noexcept;
+  Result<Bytes> save_piece() noexcept;
+  /// Empties the context, which stays empty unless the last piece is accepted.
+  Status restore_begin(std::uint64_t size) noexcept;
+  MutableBytes restore_wanted() noexcept;
+  Status restore_accept() noexcept;
+  Parallel& parallel() const noexcept { return *parallel_; }
+
 private:
   enum class Phase : std::uint8_t { kIdle, kPrefill, kDecode, kFinished };
 
-  Engine(const Network& network, const Tokenizer& tokenizer, Parallel& parallel,
-         State state) noexcept
-      : network_(&network), tokenizer_(&tokenizer), parallel_(&parallel), state_(std::move(state)) {
-  }
+  Engine(const Network& network, const Tokenizer& tokenizer, const SessionOptions& options,
+         Parallel& parallel, State state) noexcept
+      : network_(&network), tokenizer_(&tokenizer), options_(options), parallel_(&parallel),
+        state_(std::move(state)) {}
 
+  /// Ends what is under way: a generation, saving, restoring.
+  void settle() noexcept;
   Status check_ids(std::span<const TokenId> ids) const noexcept;
   Status extend(std::span<const TokenId> ids, Sink sink, void* context, bool to_sample) noexcept;
   /// The logits that the sampler will look at.
   LogitsNeeded sampled() const noexcept;
+  /// The one place where a token is chosen, from logits() and the ids before it.
+  Result<TokenId> choose() noexcept;
+  void measure(TokenId id) noexcept;
   Result<Step> advance() noexcept;
   Result<Step> prefill_step() noexcept;
   Result<Step> decode_step() noexcept;
+  Status shift() noexcept;
   Result<Step> end_step() noexcept;
   Step step(Step::Kind kind, TokenId id) const noexcept;
 
   const Network* network_;
   const Tokenizer* tokenizer_;
+  SessionOptions options_;
   Parallel* parallel_;
   State state_;
   Vec<TokenId> history_; ///< ids whose keys and values are in the cache
   bool has_logits_ = false;
+  std::optional<Saver> saver_;
+  std::optional<Restorer> restorer_;
 
   // The generation under way.
   Phase phase_ = Phase::kIdle;
@@ -75,6 +99,13 @@ private:
   std::uint32_t generated_ = 0;
   std::uint32_t max_tokens_ = 0;
   bool ignore_end_ = false;
+  ContextPolicy policy_ = ContextPolicy::kStop;
+  std::uint32_t keep_ = 0;
+  bool logprobs_ = false;
+  float logprob_ = 0.0F; ///< of the newest token
+  std::array<TokenLogprob, kMostTopLogprobs> likeliest_{};
+  std::size_t most_likeliest_ = 0; ///< how many are wanted
+  std::size_t likeliest_count_ = 0;
 };
 
 /// Defaults filled in and every option checked; InvalidArgument names the one that is wrong.

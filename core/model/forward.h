@@ -15,6 +15,8 @@ struct Network {
   Weights weights;
   const Kernels* kernels = nullptr;
   bool float_activations = false;
+  /// Of everything that keys and values follow from, and of what ids mean: a saved session goes back into this model only.
+  std::uint64_t fingerprint = 0;
 };
 
 /// Evaluate `ids` (at most state.batch of them, each within the vocabulary) at positions [position, position + n):

@@ -263,6 +263,9 @@ Status WeightsLoader::begin_tensor() noexcept {
   }
   const Slot& slot = slots_[slot_];
   const TensorInfo& info = *slot.info;
+  const auto type = static_cast<std::uint32_t>(info.type);
+  checksum_.add({reinterpret_cast<const std::uint8_t*>(info.name.data()), info.name.size()});
+  checksum_.add({reinterpret_cast<const std::uint8_t*>(&type), sizeof type});
   if (slot.matrix != nullptr) {
     Matrix& m = *slot.matrix;
     m.type = info.type;
@@ -315,6 +318,7 @@ Status WeightsLoader::accept() noexcept {
   const TensorInfo& info = *slot.info;
   const Bytes bytes = piece_.into;
   done_ += bytes.size();
+  checksum_.add(bytes); // while they are in the cache
 
   if (slot.matrix != nullptr && slot.matrix->ternary()) {
     if (row_ < slot.matrix->rows)
@@ -448,6 +452,7 @@ Status WeightsLoader::finish_all() noexcept {
   for (float& divisor : weights_->rope_divisors)
     if (!(divisor > 0.0F))
       return Error(ErrorCode::BadWeights) << "rope_freqs.weight: a divisor is not positive";
+  weights_->checksum = checksum_.value();
   scratch_ = {};
   codes_ = {};
   return {};

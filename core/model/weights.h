@@ -3,6 +3,7 @@
 // kernels. Never holds more of the file than one piece.
 #pragma once
 
+#include "base/checksum.h"
 #include "bitnet/memory.hpp"
 #include "bitnet/types.hpp"
 #include "gguf/reader.h"
@@ -69,6 +70,7 @@ struct Weights {
   std::uint64_t parameters = 0;
   std::uint64_t ternary_parameters = 0;
   DType ternary_type = DType::kF32; ///< of the last ternary matrix; kF32 when there is none
+  std::uint64_t checksum = 0;       ///< of all tensors' names, types and bytes, in file order
 
   const Matrix& output_head() const noexcept { return head.rows != 0 ? head : embedding; }
 };
@@ -134,6 +136,7 @@ private:
   std::size_t row_ = 0;    ///< ternary: rows that are in
   Buffer<std::uint8_t> scratch_;
   Buffer<std::uint8_t> codes_;
+  Checksum checksum_;
   Piece piece_;
 };
 

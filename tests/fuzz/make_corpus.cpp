@@ -74,7 +74,9 @@ int main(int count, char** arguments) {
   }
   const std::filesystem::path folder = arguments[1];
   std::error_code failed;
-  std::filesystem::create_directories(folder / "nn", failed);
+  for (const char* name : {"nn", "session"})
+    if (!failed)
+      std::filesystem::create_directories(folder / name, failed);
   bool fine = !failed;
   for (const char* architecture : {"bitnet-b1.58", "bitnet", "llama"})
     for (const DType ternary : {DType::kI2_S, DType::kTQ1_0, DType::kTQ2_0})
@@ -92,6 +94,16 @@ int main(int count, char** arguments) {
   spm.tokenizer = "llama";
   spm.head_dim = 8;
   fine = fine && write(folder, "llama-spm", make_tiny_model(spm));
+  // session_fuzz.cpp explains these: true sessions, one whose tokens, ids and vectors are others, and cut ones.
+  const ByteVector sessions[] = {{4, 0},
+                                 {5, 0},
+                                 {6, 0, 40, 0, 4},
+                                 {7, 9, 64, 0, 9, 90, 0, 0x7e},
+                                 {6, 255, 48, 0, 1, 255, 255, 8},
+                                 {4 + 8, 2},
+                                 {4 + 24, 4}};
+  for (std::size_t i = 0; i < std::size(sessions); ++i)
+    fine = fine && write(folder / "session", "session-" + std::to_string(i), sessions[i]);
   for (const NnScript& script : nn_scripts())
     fine = fine && write(folder / "nn", script.name, script.bytes);
   return fine ? 0 : 1;

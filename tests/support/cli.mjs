@@ -88,6 +88,46 @@ export function commonTests(engine, reason) {
     assert.ok(ids.length >= 13 && ids.length <= 14, `${ids.length}`);
   });
 
+  check('run: log-probabilities, one line for each token', () => {
+    const args = ['run', '-p', 'Once upon a time', '-n', '6', '--ignore-end'];
+    const lines = ok(engine, [...args, '--logprobs', '3']).trim().split('\n').map(JSON.parse);
+    assert.equal(lines.length, 6);
+    for (const { id, logprob, top } of lines) {
+      assert.equal(top.length, 3);
+      assert.deepEqual([top[0].id, top[0].logprob], [id, logprob]); // greedy
+      assert.ok(logprob <= 0 && top[1].logprob <= logprob && top[2].logprob <= top[1].logprob);
+    }
+    assert.equal(ok(engine, [...args, '--print-ids']), `${lines.map((line) => line.id).join(' ')}\n`);
+    assert.deepEqual(JSON.parse(ok(engine, [...args, '-n', '1', '--logprobs', '0'])).top, []);
+  });
+
+  check('run: a full context is forgotten in part, or an error', () => {
+    const args = ['run', '--ids', '5,6,7', '-c', '16', '-n', '40', '--ignore-end', '--print-ids'];
+    assert.equal(ok(engine, [...args, '--context-policy', 'shift', '--keep', '3']).trim().split(' ').length, 40);
+    const failed = cli(engine, [...args, '--context-policy', 'error']);
+    assert.equal(failed.status, 1);
+    assert.match(failed.stderr, /do not fit into the context/);
+    refused([...args, '--context-policy', 'shift', '--keep', '16'], 1, /keep 16 of a context of 16/);
+  });
+
+  check('run: saved and gone on with, as if in one', () => {
+    const path = `${scratch}/story.session`;
+    const ids = (args) => ok(engine, ['run', '--ignore-end', '--print-ids', ...args]).trim().split(' ');
+    for (const kv of some(['f32', 'f16'])) {
+      const whole = ids(['-p', 'Once upon a time', '-n', '20', '--kv', kv]);
+      const first = ids(['-p', 'Once upon a time', '-n', '8', '--kv', kv, '--save', path]);
+      const rest = ids(['-p', '', '-n', '12', '--kv', kv, '--restore', path, '-c', '100']);
+      assert.deepEqual([...first, ...rest], whole);
+      refused(['run', '-p', '', '--restore', path, '--kv', kv === 'f32' ? 'f16' : 'f32'], 1, /not a saved session[\s\S]*--kv/);
+      refused(['run', '-p', '', '--restore', path, '--kv', kv, '-c', '8'], 1, /do not fit into the context/);
+    }
+    const bytes = readFileSync(join(root, path));
+    for (const length of some([bytes.length - 1, 0, 64, 1000])) {
+      withFile('cut.session', bytes.subarray(0, length), (cut) => refused(['run', '-p', '', '--restore', cut], 1, /not a saved session.*cut\.session/));
+    }
+    rmSync(join(root, path));
+  });
+
   check('tokenize: text and back, and chat frames', () => {
     const pieces = ok(engine, ['tokenize', '--no-bos', '--pieces', 'A brave mouse, "Pip".']).trim().split('\n').map(JSON.parse);
     assert.equal(pieces.map((piece) => piece.text).join('').trim(), 'A brave mouse, "Pip".');
@@ -192,6 +232,8 @@ export function commonTests(engine, reason) {
       [['run', '--batch', '0'], 2, /from 1 to 512/],
       [['run', '--kv', 'f8'], 2, /f32 or f16/],
       [['run', '--head', 'q6'], 2, /file, int8 or int4/],
+      [['run', '--context-policy', 'slide'], 2, /stop, error or shift/],
+      [['run', '--logprobs', '21'], 2, /0 to 20/],
       [['run', '--ids', '1,,2'], 2, /separated by commas/],
       [['run', '--ids', '1', '-p', 'x'], 2, /not both/],
       [['run', 'Once'], 2, /unexpected argument 'Once'/],

@@ -26,7 +26,8 @@ Errno errno_of(ErrorCode code) {
   case ErrorCode::WrongType:
   case ErrorCode::MissingTensor:
   case ErrorCode::WrongShape:
-  case ErrorCode::BadWeights: return Errno::kInvalidEncoding;
+  case ErrorCode::BadWeights:
+  case ErrorCode::BadSession: return Errno::kInvalidEncoding;
   case ErrorCode::UnsupportedType:
   case ErrorCode::UnsupportedArchitecture:
   case ErrorCode::UnsupportedTokenizer:

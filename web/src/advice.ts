@@ -29,6 +29,8 @@ export const advice: Readonly<Record<BitNetErrorCode, string>> = {
     "The conversation is longer than the model can read. Start a new chat, or load with a larger context.",
   UnknownIsa: "Leave the option isa out: the best kernels are chosen.",
   SelfTestFailed: "This browser computes wrong results: update it, or use another one.",
+  BadSession:
+    "Restore a session with the model and kvType that saved it; if the bytes were damaged, start a new one.",
   Http: "Check the address.",
   Disposed: "Load the model or open the session again.",
   WorkerFailed: "Reload the page; if it happens again, choose a smaller model.",

@@ -51,7 +51,7 @@ enum bitnet_status {
 // --- the library ---
 
 // Grows by one when a function or a field is added; nothing is ever taken away or changed in meaning.
-#define BITNET_ABI_VERSION 1
+#define BITNET_ABI_VERSION 2
 uint32_t bitnet_abi_version(void);
 // "0.1.0"
 const char* bitnet_version(void);
@@ -193,6 +193,13 @@ int bitnet_session_make(const bitnet_model* model, const bitnet_session_options*
                         const bitnet_parallel* parallel, bitnet_session** session);
 void bitnet_session_free(bitnet_session* session);
 
+// What bitnet_session_next does when a token has no place in the context (options.hpp).
+enum bitnet_context_policy {
+  BITNET_CONTEXT_STOP = 0,  // the generation ends with BITNET_FINISH_CONTEXT
+  BITNET_CONTEXT_ERROR = 1, // BITNET_ContextFull
+  BITNET_CONTEXT_SHIFT = 2  // the older half of what follows `keep` tokens is forgotten
+};
+
 typedef struct bitnet_generate_options {
   uint32_t struct_size;
   uint32_t max_tokens;        // 0: until an end token, a stop text or the end of the context
@@ -209,6 +216,10 @@ typedef struct bitnet_generate_options {
   // Texts before which the generation ends: at most 16 of at most 256 bytes, none empty.
   const bitnet_text* stop;
   size_t stop_count;
+  uint32_t logprobs;       // not 0: tell each token's log-probability; reads every logit exactly
+  uint32_t top_logprobs;   // and those of so many of the likeliest, 0 to 20; only with logprobs
+  uint32_t context_policy; // enum bitnet_context_policy
+  uint32_t keep;           // tokens at the front of the context that a shift never forgets
 } bitnet_generate_options;
 void bitnet_generate_options_init(bitnet_generate_options* options, size_t struct_size);
 
@@ -226,6 +237,11 @@ enum bitnet_finish {
   BITNET_FINISH_CONTEXT = 4 // the context is full
 };
 
+typedef struct bitnet_token_logprob {
+  int32_t id;
+  float logprob; // natural logarithm of the probability
+} bitnet_token_logprob;
+
 typedef struct bitnet_step {
   uint32_t struct_size;
   uint32_t kind;      // enum bitnet_step_kind
@@ -236,6 +252,11 @@ typedef struct bitnet_step {
   // Whole characters, perhaps none, without a zero at the end; valid until the session's next call.
   const char* text;
   size_t text_size; // bytes
+  // The likeliest tokens, best first, by the softmax of the model's own logits; valid until the session's next call.
+  const bitnet_token_logprob* top_logprobs;
+  size_t top_logprob_count;
+  float logprob;     // of the token generated; 0 when not asked for
+  uint32_t reserved; // 0
 } bitnet_step;
 // The next step: a batch of the prompt, a token, or the end (then again the end). To stop early, just stop calling.
 int bitnet_session_next(bitnet_session* session, bitnet_step* step);
@@ -259,6 +280,23 @@ uint32_t bitnet_session_size(const bitnet_session* session);
 uint32_t bitnet_session_capacity(const bitnet_session* session);
 // Forget all but the first `size` tokens.
 int bitnet_session_truncate(bitnet_session* session, uint32_t size);
+// The ids in the context: int32 [*count], the session's memory, until its next call.
+int bitnet_session_tokens(const bitnet_session* session, const int32_t** ids, size_t* count);
+
+// Another session that holds the same tokens, and no generation. `parallel` null: the same as this one's, whose context
+// must outlive both. `*fork` is null when it fails.
+int bitnet_session_fork(const bitnet_session* session, const bitnet_parallel* parallel,
+                        bitnet_session** fork);
+
+// The context as bytes, piece by piece: `*size` bytes in all; then each piece is the session's memory until its next call,
+// and `*size` 0 says that the one before was the last.
+int bitnet_session_save_begin(bitnet_session* session, uint64_t* size);
+int bitnet_session_save_piece(bitnet_session* session, const void** bytes, size_t* size);
+// The way back, into a session of the same model and KV type: `size` bytes will come in all; fill what is wanted, accept,
+// and so on until nothing is wanted. The session is empty until then and when it fails (BITNET_BadSession).
+int bitnet_session_restore_begin(bitnet_session* session, uint64_t size);
+int bitnet_session_restore_wanted(bitnet_session* session, void** into, size_t* size);
+int bitnet_session_restore_accept(bitnet_session* session);
 
 // FNV-1a 64 of logits, continued from `state`: the fingerprint that engines compare step by step.
 // logits: float [count]

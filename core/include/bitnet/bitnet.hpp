@@ -138,12 +138,40 @@ public:
   Status embed(std::span<const TokenId> ids, const EmbedOptions& options,
                std::span<float> out) noexcept;
 
-  /// Tokens in the context.
+  /// The ids in the context, valid until the next call that changes it. The newest token of a generation comes in with the
+  /// step after its own.
+  std::span<const TokenId> tokens() const noexcept;
+  /// How many they are.
   std::uint32_t size() const noexcept;
   std::uint32_t capacity() const noexcept;
   /// Forget all but the first `size` tokens; ends a generation under way, and logits() are empty until the next
   /// evaluation.
   void truncate(std::uint32_t size) noexcept;
+
+  /// Another session that holds the same tokens and is independent from then on; the generation under way is not copied.
+  /// `parallel` must outlive it; null: the same as this one's. Only what the KV cache holds is copied.
+  Result<Session> fork(Parallel* parallel = nullptr) const noexcept;
+
+  /// The context as bytes, from which restore() makes it again under any engine of the same model, whatever the kernels,
+  /// the threads and the capacity there; a generation goes on with the same bits as if it had never been away. The bytes
+  /// are handed to `sink(context, bytes)` piece by piece, none of them copied.
+  using SaveSink = Status (*)(void* context, Bytes bytes) noexcept;
+  Status save(SaveSink sink, void* context) noexcept;
+  /// The same turned inside out: save_begin() tells the bytes in all, save_piece() gives piece after piece, each valid
+  /// until the next call, and an empty one at the end. InvalidState when the context changed meanwhile. A generation
+  /// under way may go on afterwards.
+  std::uint64_t save_begin() noexcept;
+  Result<Bytes> save_piece() noexcept;
+
+  /// In place of all that the context holds. BadSession (the detail says what and where) for bytes that no session of
+  /// this model and KV type gave, or that were changed; ContextFull when they hold more tokens than fit. The session is
+  /// empty then, and as good as new. Nothing in the bytes is trusted.
+  Status restore(Source& source) noexcept;
+  /// The same turned inside out, as ModelLoader is: `size` bytes will come in all; fill what is wanted, accept, until
+  /// nothing is wanted. The bytes go straight to where they stay. Any other call that changes the context ends it.
+  Status restore_begin(std::uint64_t size) noexcept;
+  MutableBytes restore_wanted() noexcept;
+  Status restore_accept() noexcept;
 
 private:
   explicit Session(std::unique_ptr<detail::SessionData> data) noexcept;

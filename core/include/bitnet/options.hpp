@@ -56,6 +56,20 @@ struct SamplerOptions {
   std::uint64_t seed = 0;
 };
 
+/// What next() does when a token was generated and the context has no place for it.
+enum class ContextPolicy : std::uint8_t {
+  kStop,  ///< the generation ends with FinishReason::kContext
+  kError, ///< next() answers with ContextFull
+  /// The older half of what follows the first `keep` tokens is forgotten and the rest evaluated anew where it now
+  /// stands, batch by batch (kPrefill steps): the same bits as a fresh session given the ids that stay. Stop strings,
+  /// characters, penalties, max_tokens and the sampler's numbers go on as if nothing had been.
+  kShift,
+};
+/// By the name that command lines use: "stop", "error" or "shift".
+std::optional<ContextPolicy> context_policy(std::string_view name) noexcept;
+
+inline constexpr std::uint32_t kMostTopLogprobs = 20;
+
 struct GenerateOptions {
   SamplerOptions sampler;
   /// Tokens to generate; 0: until an end token, a stop string or the end of the context.
@@ -64,6 +78,13 @@ struct GenerateOptions {
   bool ignore_end = false;
   /// Generation ends before the first of these in the text; at most 16 of at most 256 bytes each, none empty.
   std::span<const std::string_view> stop;
+  /// Tell each token's log-probability (Step::logprob). Reads every logit, exactly: a small head is not used.
+  bool logprobs = false;
+  /// And those of so many of the likeliest tokens, 0 to kMostTopLogprobs; more than 0 only with `logprobs`.
+  std::uint32_t top_logprobs = 0;
+  ContextPolicy context_policy = ContextPolicy::kStop;
+  /// Tokens at the front of the context that kShift never forgets, below its capacity.
+  std::uint32_t keep = 0;
 };
 
 /// How the hidden states of all positions become the one vector of an embedding.
@@ -92,6 +113,12 @@ enum class FinishReason : std::uint8_t {
 };
 const char* finish_reason_name(FinishReason reason) noexcept;
 
+/// A token and the natural logarithm of its probability.
+struct TokenLogprob {
+  TokenId id = kNoToken;
+  float logprob = 0.0F;
+};
+
 /// One step of a generation.
 struct Step {
   enum class Kind : std::uint8_t { kPrefill, kToken, kEnd };
@@ -100,7 +127,13 @@ struct Step {
   std::string_view text; ///< whole UTF-8 characters, perhaps none; valid until the next call
   FinishReason finish = FinishReason::kNone; ///< kEnd: why
   std::uint32_t prefilled = 0; ///< prompt tokens evaluated so far, cached ones included
-  std::uint32_t prompt = 0;    ///< prompt tokens in all
+  /// Prompt tokens in all; after a shift of the context, tokens that it holds anew.
+  std::uint32_t prompt = 0;
+  /// kToken, when GenerateOptions::logprobs: natural logarithm of the softmax of the model's own logits, before
+  /// penalties, temperature and truncation; the same bits on every engine. 0 when not asked for.
+  float logprob = 0.0F;
+  /// The likeliest tokens by that measure, best first, the lower id first on ties; valid until the next call.
+  std::span<const TokenLogprob> top_logprobs;
 };
 
 /// What a loaded model is. The views live as long as the model.

@@ -135,6 +135,109 @@ TEST_CASE("C: a session lives on when its model is freed") {
   CHECK(greedy_c(session.get(), 4, hash).size() == 4);
 }
 
+TEST_CASE("C: log-probabilities, shifts, forks, saving and restoring") {
+  const ModelHandle model = load_c(small_file());
+  SessionHandle session = session_c(model);
+  bitnet_generate_options options;
+  bitnet_generate_options_init(&options, sizeof options);
+  options.max_tokens = 100; // the context holds 64
+  options.ignore_end = 1;
+  options.logprobs = 1;
+  options.top_logprobs = 3;
+  options.context_policy = BITNET_CONTEXT_SHIFT;
+  options.keep = 2;
+  REQUIRE(bitnet_session_start(session.get(), kPrompt.data(), kPrompt.size(), &options) == 0);
+  bitnet_step step{};
+  step.struct_size = sizeof step;
+  std::size_t tokens = 0, shifts = 0;
+  do {
+    REQUIRE(bitnet_session_next(session.get(), &step) == 0);
+    shifts += tokens > 0 && step.kind == BITNET_STEP_PREFILL ? 1 : 0;
+    if (step.kind != BITNET_STEP_TOKEN)
+      continue;
+    ++tokens;
+    REQUIRE(step.top_logprob_count == 3);
+    CHECK(step.top_logprobs[0].id == step.id); // greedy
+    CHECK(step.top_logprobs[0].logprob == step.logprob);
+    CHECK((step.logprob <= 0 && step.top_logprobs[2].logprob <= step.top_logprobs[1].logprob));
+  } while (step.kind != BITNET_STEP_END);
+  CHECK((tokens == 100 && shifts > 0));
+
+  const std::int32_t* ids = nullptr;
+  std::size_t count = 0;
+  REQUIRE(bitnet_session_tokens(session.get(), &ids, &count) == 0);
+  CHECK(count == bitnet_session_size(session.get()));
+  CHECK((ids[0] == kPrompt[0] && ids[1] == kPrompt[1])); // kept
+  const Ids held(ids, ids + count);
+
+  std::uint64_t size = 0;
+  REQUIRE(bitnet_session_save_begin(session.get(), &size) == 0);
+  ByteVector saved;
+  for (;;) {
+    const void* bytes = nullptr;
+    std::size_t piece = 0;
+    REQUIRE(bitnet_session_save_piece(session.get(), &bytes, &piece) == 0);
+    if (piece == 0)
+      break;
+    const auto* from = static_cast<const std::uint8_t*>(bytes);
+    saved.insert(saved.end(), from, from + piece);
+  }
+  CHECK(saved.size() == size);
+
+  bitnet_session* fork = nullptr;
+  REQUIRE(bitnet_session_fork(session.get(), nullptr, &fork) == 0);
+  const SessionHandle forked(fork);
+  const SessionHandle restored = session_c(model);
+  REQUIRE(bitnet_session_restore_begin(restored.get(), size) == 0);
+  std::size_t at = 0;
+  for (;;) {
+    void* into = nullptr;
+    std::size_t piece = 0;
+    REQUIRE(bitnet_session_restore_wanted(restored.get(), &into, &piece) == 0);
+    if (piece == 0)
+      break;
+    REQUIRE(piece <= saved.size() - at);
+    std::memcpy(into, saved.data() + at, piece);
+    at += piece;
+    REQUIRE(bitnet_session_restore_accept(restored.get()) == 0);
+  }
+  session.reset(); // neither needs it
+  for (const SessionHandle* other : {&forked, &restored}) {
+    REQUIRE(bitnet_session_tokens(other->get(), &ids, &count) == 0);
+    CHECK(Ids(ids, ids + count) == held);
+    std::uint64_t hash = 0, expected = 0;
+    greedy_c(other->get(), 5, hash);
+    greedy_c(session_c(model).get(), 5, expected);
+    CHECK(hash == expected);
+  }
+  CHECK(bitnet_session_restore_accept(restored.get()) == BITNET_InvalidState);
+  CHECK(bitnet_session_save_piece(restored.get(), reinterpret_cast<const void**>(&ids), &count) ==
+        BITNET_InvalidState);
+  CHECK(bitnet_session_restore_begin(restored.get(), 3) == BITNET_BadSession);
+  options.keep = 64;
+  CHECK(bitnet_session_start(restored.get(), kPrompt.data(), kPrompt.size(), &options) ==
+        BITNET_InvalidArgument);
+  options.keep = 0;
+  options.context_policy = 3;
+  CHECK(bitnet_session_start(restored.get(), kPrompt.data(), kPrompt.size(), &options) ==
+        BITNET_InvalidArgument);
+  options.struct_size = offsetof(bitnet_generate_options, logprobs); // of an older header
+  CHECK(bitnet_session_start(restored.get(), kPrompt.data(), kPrompt.size(), &options) == 0);
+
+  std::size_t bytes = 0;
+  const void* from = nullptr;
+  void* into = nullptr;
+  CHECK(bitnet_session_tokens(nullptr, &ids, &count) == BITNET_InvalidArgument);
+  CHECK(bitnet_session_fork(nullptr, nullptr, &fork) == BITNET_InvalidArgument);
+  CHECK(fork == nullptr);
+  CHECK(bitnet_session_fork(restored.get(), nullptr, nullptr) == BITNET_InvalidArgument);
+  CHECK(bitnet_session_save_begin(nullptr, &size) == BITNET_InvalidArgument);
+  CHECK(bitnet_session_save_piece(nullptr, &from, &bytes) == BITNET_InvalidArgument);
+  CHECK(bitnet_session_restore_begin(nullptr, 100) == BITNET_InvalidArgument);
+  CHECK(bitnet_session_restore_wanted(nullptr, &into, &bytes) == BITNET_InvalidArgument);
+  CHECK(bitnet_session_restore_accept(nullptr) == BITNET_InvalidArgument);
+}
+
 TEST_CASE("C: embeddings") {
   const ByteVector file = small_file();
   const ModelHandle model = load_c(file);
@@ -316,6 +419,8 @@ TEST_CASE("C: defaults are the library's") {
   CHECK(generate.frequency_penalty == expected.sampler.frequency_penalty);
   CHECK(generate.repetition_window == expected.sampler.repetition_window);
   CHECK((generate.stop == nullptr && generate.stop_count == 0));
+  CHECK((generate.logprobs == 0 && generate.top_logprobs == expected.top_logprobs));
+  CHECK((generate.context_policy == BITNET_CONTEXT_STOP && generate.keep == expected.keep));
 
   bitnet_session_options session;
   bitnet_session_options_init(&session, sizeof session);

@@ -403,6 +403,123 @@ TEST_CASE("embeddings: what is pooled, whatever the kernels, threads and batch",
   CHECK(code_of(session.embed(kPrompt, {}, vector)) == ErrorCode::InvalidArgument);
 }
 
+TEST_CASE("a fingerprint tells models apart, and not what does not matter", "[api]") {
+  // A session goes back only into a model of the same fingerprint, and that is how it is seen from outside.
+  Serial serial;
+  const auto saved_by = [&](const Model& model) {
+    Session session = make_session(model, serial);
+    CHECK(session.evaluate({{1, 2, 3}}));
+    ByteVector bytes;
+    CHECK(session.save(
+        [](void* to, Bytes piece) noexcept -> Status {
+          auto& all = *static_cast<ByteVector*>(to);
+          all.insert(all.end(), piece.begin(), piece.end());
+          return {};
+        },
+        &bytes));
+    return bytes;
+  };
+  TinyOptions tiny;
+  tiny.hidden = 64;
+  tiny.ffn = 128;
+  tiny.context = 64;
+  const Model model = load_model(make_tiny_model(tiny));
+  const ByteVector saved = saved_by(model);
+  const auto fits = [&](const Model& other) {
+    Session session = make_session(other, serial);
+    MemorySource source(saved);
+    const Status status = session.restore(source);
+    CHECK((status || code_of(status) == ErrorCode::BadSession));
+    CHECK(session.size() == (status ? 3 : 0));
+    return static_cast<bool>(status);
+  };
+  CHECK(fits(model));
+  for (const std::string_view isa : available_isas())
+    CHECK(fits(load_model(make_tiny_model(tiny), {.isa = isa})));
+  CHECK(fits(load_model(make_tiny_model(tiny), {.isa = {}, .head = HeadType::kInt4})));
+  auto other = tiny_model(tiny);
+  other.set("general.name", "another name");
+  CHECK(fits(load_model(other.build())));
+
+  CHECK_FALSE(fits(load_model(make_tiny_model(tiny), {.isa = {}, .float_activations = true})));
+  TinyOptions seed = tiny;
+  seed.seed = 2;
+  CHECK_FALSE(fits(load_model(make_tiny_model(seed))));
+  other = tiny_model(tiny);
+  other.tensors.back().data[0] ^= 1; // one weight
+  CHECK_FALSE(fits(load_model(other.build())));
+  other = tiny_model(tiny);
+  other.set("bitnet-b1.58.rope.freq_base", 20000.0F);
+  CHECK_FALSE(fits(load_model(other.build())));
+  TinyOptions pre = tiny;
+  pre.vocabulary = 400; // more ids
+  CHECK_FALSE(fits(load_model(make_tiny_model(pre))));
+}
+
+TEST_CASE("save, restore and fork through the public API", "[api]") {
+  Serial serial;
+  const Model model = load_model(small_file());
+  Session session = make_session(model, serial);
+  const Ids prompt{5, 17, 130, 9, 255};
+  const Ids expected = greedy(session, prompt, 8);
+  CHECK(session.size() == 12);
+  CHECK(std::equal(prompt.begin(), prompt.end(), session.tokens().begin()));
+  Session fork = make_session(model, serial);
+  {
+    auto made = session.fork();
+    REQUIRE(made);
+    fork = std::move(*made);
+  }
+  CHECK(fork.tokens().size() == 12);
+  session.truncate(0);
+  CHECK(greedy(fork, prompt, 8) == expected);
+
+  // Sinks and sources that fail.
+  struct Sink {
+    std::size_t pieces = 0, fail_at = 0;
+  };
+  for (std::size_t fail_at = 1; fail_at < 12; ++fail_at) {
+    Sink sink{0, fail_at};
+    const Status status = fork.save(
+        [](void* context, Bytes) noexcept -> Status {
+          auto& s = *static_cast<Sink*>(context);
+          return ++s.pieces == s.fail_at ? Status(Error(ErrorCode::Aborted)) : Status();
+        },
+        &sink);
+    // Two layers of two KV heads: header, ids, eight vectors, checksum.
+    CHECK((status ? ErrorCode::Ok : status.error().code()) ==
+          (fail_at <= 11 ? ErrorCode::Aborted : ErrorCode::Ok));
+    CHECK(sink.pieces == fail_at);
+  }
+  class Failing final : public Source {
+  public:
+    std::uint64_t size() const noexcept override { return 5000; }
+    Status read(std::uint64_t, MutableBytes) noexcept override { return Error(ErrorCode::Io); }
+  } failing;
+  CHECK(code_of(fork.restore(failing)) == ErrorCode::Io);
+  CHECK(fork.size() == 0);
+  CHECK(fork.restore_wanted().empty());
+  CHECK(greedy(fork, prompt, 8) == expected);
+}
+
+TEST_CASE("sessions on several threads at once, sharing one pool", "[api]") {
+  const auto pool = make_parallel(3);
+  REQUIRE(pool);
+  Serial serial;
+  const Model model = load_model(small_file());
+  Session alone = make_session(model, serial);
+  const Ids prompts[] = {{5, 17, 130}, {9, 255}, {1, 2, 3, 4, 5, 6}, {77}};
+  std::array<Ids, 4> expected, found;
+  for (std::size_t i = 0; i < 4; ++i)
+    expected[i] = greedy(alone, prompts[i], 30);
+  std::vector<Session> sessions;
+  for (std::size_t i = 0; i < 4; ++i)
+    sessions.push_back(make_session(model, *pool));
+  // From inside the pool's own tasks, which is as much at once as there is.
+  pool->each(4, [&](std::size_t i) { found[i] = greedy(sessions[i], prompts[i], 30); });
+  CHECK(found == expected);
+}
+
 TEST_CASE("errors of a session come through", "[api]") {
   Serial serial;
   const Model model = load_model(small_file());

@@ -19,8 +19,9 @@ struct Rig {
   Serial serial;
   std::optional<Engine> engine;
 
-  explicit Rig(ByteVector file, const SessionOptions& options = {})
-      : loaded(load_network(std::move(file))) {
+  explicit Rig(ByteVector file, const SessionOptions& options = {}, std::string_view isa = {},
+               HeadType head = HeadType::kFile)
+      : loaded(load_network(std::move(file), isa, false, head)) {
     auto made = Tokenizer::make(loaded->gguf.metadata);
     REQUIRE(made);
     tokenizer = std::move(*made);
@@ -41,7 +42,10 @@ struct Rig {
 
 struct Generated {
   Ids ids{};
-  std::vector<std::string> texts{}; ///< of each token, then of the end
+  std::vector<std::string> texts{};                   ///< of each token, then of the end
+  std::vector<float> logprobs{};                      ///< of each token
+  std::vector<std::pair<TokenId, float>> likeliest{}; ///< of all tokens, one after the other
+  std::size_t shifts = 0;                             ///< prefill steps between tokens
   FinishReason finish = FinishReason::kNone;
   std::size_t prefills = 0;
   std::optional<ErrorCode> error{};
@@ -64,8 +68,7 @@ inline Generated steps(Engine& engine, std::size_t most = 10'000) {
     }
     if (step->kind == Step::Kind::kPrefill) {
       CHECK(step->text.empty());
-      CHECK(g.ids.empty());
-      ++g.prefills;
+      ++(g.ids.empty() ? g.prefills : g.shifts);
       continue;
     }
     CHECK(step->prefilled == step->prompt);
@@ -77,6 +80,9 @@ inline Generated steps(Engine& engine, std::size_t most = 10'000) {
     }
     CHECK(step->finish == FinishReason::kNone);
     g.ids.push_back(step->id);
+    g.logprobs.push_back(step->logprob);
+    for (const TokenLogprob& entry : step->top_logprobs)
+      g.likeliest.emplace_back(entry.id, entry.logprob);
   }
   return g;
 }

@@ -461,6 +461,213 @@ TEST_CASE("more rows in the embedding than tokens in the vocabulary", "[engine]"
       CHECK(g.texts[i].empty());
 }
 
+TEST_CASE("log-probabilities are those of the model's own logits", "[engine]") {
+  TinyOptions tiny;
+  tiny.hidden = 64;
+  tiny.ffn = 128;
+  tiny.context = 96;
+  tiny.embedding = DType::kF16;
+  for (const HeadType head : {HeadType::kFile, HeadType::kInt4}) {
+    Rig rig(make_tiny_model(tiny), {}, {}, head);
+    auto options = wander(2, 20);
+    options.sampler.top_k = 5; // a small head would do for that
+    options.sampler.repetition_penalty = 1.5F;
+    const auto plain = generate(*rig.engine, kPrompt, options);
+    CHECK(plain.logprobs == std::vector<float>(20, 0.0F));
+    CHECK(plain.likeliest.empty());
+    options.logprobs = true;
+    for (const std::uint32_t most : {0U, 1U, 20U}) {
+      options.top_logprobs = most;
+      REQUIRE(rig.engine->start(kPrompt, options));
+      Ids ids = kPrompt;
+      for (;;) {
+        const auto step = rig.engine->next();
+        REQUIRE(step);
+        if (step->kind == Step::Kind::kEnd)
+          break;
+        CHECK(step->top_logprobs.size() == (step->kind == Step::Kind::kToken ? most : 0));
+        if (step->kind != Step::Kind::kToken)
+          continue;
+        // Against a run of its own, in long double.
+        const auto row = run(rig.loaded->network, ids, rig.serial).back();
+        CHECK(same_bits({{rig.engine->logits().begin(), rig.engine->logits().end()}}, {row}));
+        long double sum = 0;
+        for (const float logit : row)
+          sum += std::exp(static_cast<long double>(logit));
+        const auto expected = [&](TokenId id) {
+          return static_cast<double>(row[static_cast<std::size_t>(id)] - std::log(sum));
+        };
+        CHECK(std::fabs(static_cast<double>(step->logprob) - expected(step->id)) < 1e-5);
+        for (const TokenLogprob& entry : step->top_logprobs)
+          CHECK(std::fabs(static_cast<double>(entry.logprob) - expected(entry.id)) < 1e-5);
+        if (most > 0)
+          CHECK(row[static_cast<std::size_t>(step->top_logprobs[0].id)] ==
+                *std::max_element(row.begin(), row.end()));
+        ids.push_back(step->id);
+      }
+      ids.erase(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(kPrompt.size()));
+      CHECK(ids == plain.ids);
+    }
+  }
+}
+
+TEST_CASE("policies for a full context: stop and error", "[engine]") {
+  Rig rig(wandering(), {.context = 16});
+  auto options = wander(1, 0);
+  const auto stopped = generate(*rig.engine, kPrompt, options);
+  CHECK(stopped.finish == FinishReason::kContext);
+  options.context_policy = ContextPolicy::kError;
+  const auto failed = generate(*rig.engine, kPrompt, options);
+  CHECK(failed.error == ErrorCode::ContextFull);
+  CHECK(failed.ids == stopped.ids);
+  CHECK_FALSE(rig.engine->next());                                     // ended
+  options.max_tokens = static_cast<std::uint32_t>(stopped.ids.size()); // both at once
+  CHECK(generate(*rig.engine, kPrompt, options).finish == FinishReason::kLength);
+}
+
+TEST_CASE("a shift is a fresh session given the ids that stay", "[engine]") {
+  const ByteVector file = wandering();
+  for (const std::uint32_t keep : {0U, 1U, 5U, 12U, 18U, 19U})
+    for (const std::uint32_t batch : {1U, 4U, 64U}) {
+      Rig rig(file, {.context = 20, .batch = batch});
+      INFO("keep " << keep << ", batch " << batch);
+      auto options = wander(7, 60);
+      options.context_policy = ContextPolicy::kShift;
+      options.keep = keep;
+      options.logprobs = true;
+      options.top_logprobs = 2;
+      options.sampler.repetition_penalty = 1.1F;
+      options.sampler.repetition_window = 3;
+      const auto shifted = generate(*rig.engine, kPrompt, options);
+      REQUIRE(shifted.ids.size() == 60);
+      CHECK(shifted.finish == FinishReason::kLength);
+      CHECK(shifted.shifts > 0);
+
+      // By hand: each token from the logits of a network that sees the ids and nothing else.
+      auto sampler = Sampler::make(options.sampler, rig.loaded->network.config.vocabulary);
+      REQUIRE(sampler);
+      Ids held = kPrompt, expected;
+      for (;;) {
+        const auto row = run(rig.loaded->network, held, rig.serial).back();
+        const auto id = sampler->sample(row, held);
+        REQUIRE(id);
+        expected.push_back(*id);
+        if (expected.size() == 60)
+          break;
+        if (held.size() == 20)
+          held.erase(held.begin() + keep,
+                     held.begin() + keep + static_cast<std::ptrdiff_t>(20 - keep + 1) / 2);
+        held.push_back(*id);
+      }
+      CHECK(shifted.ids == expected);
+      CHECK(rig.engine->size() == held.size());
+    }
+}
+
+TEST_CASE("text and stop strings go on through shifts", "[engine]") {
+  // The script's next byte hangs on the newest alone, so shifts may change nothing at all.
+  Rig rig(script_model(kScript, byte_id('a')).build());
+  GenerateOptions options;
+  options.max_tokens = 200;
+  std::string expected;
+  while (expected.size() < 200)
+    expected += expected.empty() ? kScript.substr(1) : kScript;
+  const auto whole = generate(*rig.engine, {byte_id('a')}, options); // 64 tokens of context
+  CHECK(whole.finish == FinishReason::kContext);
+  rig.reset({.context = 8, .batch = 2});
+  options.context_policy = ContextPolicy::kShift;
+  options.keep = 1;
+  const auto shifted = generate(*rig.engine, {byte_id('a')}, options);
+  CHECK(shifted.ids.size() == 200);
+  CHECK(shifted.text() == [&] { // the last character may have been cut
+    Text bytes, text;
+    for (const TokenId id : shifted.ids)
+      CHECK(rig.tokenizer->decode(id, bytes));
+    Utf8Stream stream;
+    CHECK(stream.push(view(bytes), text));
+    CHECK(stream.finish(text));
+    return std::string(view(text));
+  }());
+  CHECK(shifted.text().substr(0, 150) == expected.substr(0, 150));
+  CHECK(shifted.shifts > 30);
+  const std::string_view stops[] = {"labcd\xc3\xa9"};
+  options.stop = stops;
+  const auto stopped = generate(*rig.engine, {byte_id('a')}, options);
+  CHECK(stopped.finish == FinishReason::kStop);
+  CHECK(stopped.text() == kScript.substr(1, kScript.size() - 2));
+}
+
+TEST_CASE("what start refuses of the newer options", "[engine]") {
+  Rig rig(wandering(), {.context = 16});
+  const auto code = [&](const GenerateOptions& options) {
+    const Status status = rig.engine->start(kPrompt, options);
+    return status ? ErrorCode::Ok : status.error().code();
+  };
+  GenerateOptions options;
+  options.logprobs = true;
+  options.top_logprobs = kMostTopLogprobs;
+  CHECK(code(options) == ErrorCode::Ok);
+  options.top_logprobs = kMostTopLogprobs + 1;
+  CHECK(code(options) == ErrorCode::InvalidArgument);
+  options.logprobs = false;
+  options.top_logprobs = 1;
+  CHECK(code(options) == ErrorCode::InvalidArgument);
+  options = {};
+  options.keep = 15;
+  CHECK(code(options) == ErrorCode::Ok);
+  for (const std::uint32_t keep : {16U, 17U, 0xffffffffU}) {
+    options.keep = keep;
+    CHECK(code(options) == ErrorCode::InvalidArgument);
+  }
+  options = {};
+  options.context_policy = static_cast<ContextPolicy>(3);
+  CHECK(code(options) == ErrorCode::InvalidArgument);
+}
+
+TEST_CASE("a fork is a copy, and neither changes the other", "[engine]") {
+  for (const KvType kv : {KvType::kF32, KvType::kF16}) {
+    Rig rig(wandering(), {.kv_type = kv, .batch = 3});
+    const auto first = generate(*rig.engine, kPrompt, wander(1, 6));
+    Ids prompt = kPrompt;
+    prompt.insert(prompt.end(), first.ids.begin(), first.ids.end());
+    const auto one = generate(*rig.engine, prompt, wander(2, 10));
+    const auto two = generate(*rig.engine, prompt, wander(3, 10));
+    rig.reset({.kv_type = kv, .batch = 3});
+    CHECK(generate(*rig.engine, prompt, wander(9, 2)).prefills == 5);
+    auto fork = rig.engine->fork(rig.serial);
+    REQUIRE(fork);
+    CHECK(fork->size() == rig.engine->size());
+    CHECK(fork->capacity() == rig.engine->capacity());
+    CHECK(fork->logits().empty());
+    CHECK_FALSE(fork->next()); // no generation
+    REQUIRE(fork->start(prompt, wander(3, 10)));
+    REQUIRE(rig.engine->start(prompt, wander(2, 10)));
+    Ids a, b; // in turns
+    for (int i = 0; i < 30; ++i) {
+      const auto from_fork = fork->next();
+      const auto from_engine = rig.engine->next();
+      REQUIRE((from_fork && from_engine));
+      if (from_fork->kind == Step::Kind::kToken)
+        a.push_back(from_fork->id);
+      if (from_engine->kind == Step::Kind::kToken)
+        b.push_back(from_engine->id);
+    }
+    CHECK(a == two.ids);
+    CHECK(b == one.ids);
+  }
+  Rig empty(wandering());
+  auto fork = empty.engine->fork(empty.serial);
+  REQUIRE(fork);
+  CHECK(fork->size() == 0);
+}
+
+TEST_CASE("context policies have names", "[engine]") {
+  CHECK(context_policy("stop") == ContextPolicy::kStop);
+  CHECK(context_policy("error") == ContextPolicy::kError);
+  CHECK(context_policy("shift") == ContextPolicy::kShift);
+  CHECK_FALSE(context_policy("Shift"));
+}
+
 TEST_CASE("logits that are no numbers end in an error, not in a token", "[engine]") {
   TinyOptions options;
   options.hidden = 64;

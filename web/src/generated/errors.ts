@@ -26,6 +26,7 @@ export const coreErrors = {
   ContextFull: "the tokens do not fit into the context",
   UnknownIsa: "no kernels of that name are in this build or this machine cannot run them",
   SelfTestFailed: "the kernels of this engine give wrong results",
+  BadSession: "these bytes are not a saved session of this model, or were changed",
 } as const;
 
 export const coreErrorNames: Readonly<Record<number, keyof typeof coreErrors>> = {
@@ -54,4 +55,5 @@ export const coreErrorNames: Readonly<Record<number, keyof typeof coreErrors>> =
   41: "ContextFull",
   50: "UnknownIsa",
   51: "SelfTestFailed",
+  70: "BadSession",
 };

@@ -14,6 +14,10 @@ export interface ClassHandle {
 }
 export type KvType = 'f32'|'f16';
 
+export type ContextPolicy = 'stop'|'error'|'shift';
+
+export type Pooling = 'last'|'mean';
+
 export type StepKind = 'prefill'|'token'|'end';
 
 export interface Block extends ClassHandle {
@@ -39,14 +43,22 @@ export interface Model extends ClassHandle {
 
 export interface Session extends ClassHandle {
   logits(): Float32Array;
+  tokens(): Int32Array;
+  restoreWanted(): Uint8Array;
   size(): number;
   capacity(): number;
   truncate(_0: number): void;
   hashLogits(_0: bigint): bigint;
+  savePiece(): PieceReply;
+  embed(_0: Block, _1: Pooling, _2: boolean): FloatsReply;
   next(): StepReply;
   make(_0: Model, _1: SessionOptions): Outcome;
   start(_0: Block, _1: GenerateOptions, _2: Block, _3: Block): Outcome;
   evaluate(_0: Block): Outcome;
+  fork(_0: Session): Outcome;
+  restoreBegin(_0: number): Outcome;
+  restoreAccept(): Outcome;
+  saveBegin(): NumberReply;
 }
 
 export type SessionOptions = {
@@ -67,6 +79,8 @@ export type SamplerOptions = {
   topP: number,
   minP: number,
   repetitionPenalty: number,
+  presencePenalty: number,
+  frequencyPenalty: number,
   repetitionWindow: number,
   seed: bigint
 };
@@ -74,7 +88,11 @@ export type SamplerOptions = {
 export type GenerateOptions = {
   sampler: SamplerOptions,
   maxTokens: number,
-  ignoreEnd: boolean
+  ignoreEnd: boolean,
+  logprobs: boolean,
+  topLogprobs: number,
+  contextPolicy: ContextPolicy,
+  keep: number
 };
 
 export type Wanted = {
@@ -112,10 +130,19 @@ export type Step = {
   text: EmbindString,
   finish: EmbindString,
   prefilled: number,
-  prompt: number
+  prompt: number,
+  logprob: number,
+  topIds: Int32Array,
+  topLogprobs: Float32Array
 };
 
 export type BytesReply = {
+  code: number,
+  detail: EmbindString,
+  value: Uint8Array
+};
+
+export type PieceReply = {
   code: number,
   detail: EmbindString,
   value: Uint8Array
@@ -125,6 +152,12 @@ export type IdsReply = {
   code: number,
   detail: EmbindString,
   value: Int32Array
+};
+
+export type FloatsReply = {
+  code: number,
+  detail: EmbindString,
+  value: Float32Array
 };
 
 export type InfoReply = {
@@ -158,6 +191,8 @@ export type NumberReply = {
 
 interface EmbindModule {
   KvType: {f32: 'f32', f16: 'f16'};
+  ContextPolicy: {stop: 'stop', error: 'error', shift: 'shift'};
+  Pooling: {last: 'last', mean: 'mean'};
   StepKind: {prefill: 'prefill', token: 'token', end: 'end'};
   Block: {
     new(): Block;
