@@ -29,6 +29,11 @@ inline emscripten::class_<ModelObject> bind_loading() {
       .function("wanted", &LoaderObject::wanted)
       .function("accept", &LoaderObject::accept)
       .function("finish", &LoaderObject::finish);
+  class_<Sha256Object>("Sha256")
+      .constructor()
+      .function("input", &Sha256Object::input)
+      .function("update", &Sha256Object::update)
+      .function("digest", &Sha256Object::digest);
   function("availableIsas", &isas);
   function("startThreads", &start_threads);
   function("checkKernels", &run_check_kernels);

@@ -7,10 +7,13 @@
 #pragma once
 
 #include "bitnet/bitnet.hpp"
+#include "bitnet/sha256.hpp"
 #include "platform/threads.h"
 
 #include <emscripten/bind.h>
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -180,6 +183,27 @@ private:
   std::optional<Model> model_;
   Vec<TokenId> ids_;
   Text text_;
+};
+
+/// The bytes enter through a buffer of its own, a piece at a time.
+class Sha256Object {
+public:
+  Bytes8 input() { return Bytes8(input_); }
+  void update(std::uint32_t size) {
+    sha_.update(Bytes(input_).first(std::min<std::size_t>(size, input_.size())));
+  }
+  /// In hexadecimal. The object is used up.
+  std::string digest() {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::string text;
+    for (const std::uint8_t byte : sha_.digest())
+      text.append({kDigits[byte >> 4U], kDigits[byte & 15U]});
+    return text;
+  }
+
+private:
+  Sha256 sha_;
+  std::array<std::uint8_t, 65536> input_{};
 };
 
 struct Wanted {

@@ -6,7 +6,7 @@ import { join as systemJoin } from 'node:path';
 import { test } from 'node:test';
 import { bare, files, isCpp, read, root } from './support.mjs';
 
-/// Every layer of core may include itself and bitnet/{types,memory,options}.hpp (and errors.def), the words all share.
+/// Every layer of core may include itself and bitnet/{types,memory,options,sha256}.hpp (and errors.def), the words all share.
 const arrows = {
   base: '',
   tensor: 'base',
@@ -19,7 +19,7 @@ const arrows = {
   platform: '',
   api: 'base tensor gguf kernels model text sample engine',
 };
-const shared = ['bitnet/types.hpp', 'bitnet/memory.hpp', 'bitnet/options.hpp', 'bitnet/errors.def'];
+const shared = ['bitnet/types.hpp', 'bitnet/memory.hpp', 'bitnet/options.hpp', 'bitnet/errors.def', 'bitnet/sha256.hpp'];
 const faces = ['native', 'wasm', 'wasi'];
 const guest = 'wasi/nn/guest/';
 const cHeader = 'core/include/bitnet/bitnet.h';

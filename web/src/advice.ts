@@ -6,7 +6,7 @@ export const advice: Readonly<Record<BitNetErrorCode, string>> = {
   InvalidState: "Call this when nothing else is under way on the same object.",
   OutOfMemory:
     "Close other tabs, choose a smaller model, or load with a smaller context or kvType f16.",
-  Io: "Check the address and your connection. The server must also allow other pages to read the file (CORS).",
+  Io: "Check the address and your connection, and load again: it goes on where it stopped. The server must also allow other pages to read the file (CORS).",
   NotFound: "Check the address.",
   Aborted: "Nothing: this was asked for. The model is ready for the next call.",
   NotGguf: "Choose a file that ends in .gguf.",
@@ -32,6 +32,12 @@ export const advice: Readonly<Record<BitNetErrorCode, string>> = {
   BadSession:
     "Restore a session with the model and kvType that saved it; if the bytes were damaged, start a new one.",
   Http: "Check the address.",
+  Stalled: "Check your connection and load again: it goes on where it stopped.",
+  SourceChanged: "The server is replacing the file: load again later.",
+  IntegrityFailed:
+    "Load again; if it happens again, the server has another file than the one that was asked for.",
+  QuotaExceeded: "Delete stored models (BitNet.cache) or free space on the disk.",
+  MemoryLimit: "Choose a smaller model or context, or allow more memory.",
   Disposed: "Load the model or open the session again.",
   WorkerFailed: "Reload the page; if it happens again, choose a smaller model.",
   UnknownOption: "Correct the name, or leave the option out.",

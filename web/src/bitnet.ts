@@ -2,8 +2,10 @@
 import { BitNetError, asBitNetError } from "./errors.js";
 import { features, type Features, type Flavour } from "./features.js";
 import { Model } from "./model.js";
-import { defaultStartTimeout, readLoadOptions, readSource } from "./options.js";
-import type { LoadOptions, ModelSource, SelfTestResult } from "./types.js";
+import { cache } from "./cache.js";
+import { defaultStartTimeout, readLoadOptions } from "./options.js";
+import { readSource, type Pull } from "./sources.js";
+import type { LoadOptions, ModelSource, Progress, SelfTestResult } from "./types.js";
 import { Client } from "./worker/client.js";
 
 interface Running {
@@ -39,7 +41,7 @@ async function run(options: LoadOptions, onClient: (client: Client) => void): Pr
     const flavour = list.shift()!;
     const wanted =
       options.threads ?? Math.max(2, Math.min(mostThreadsByDefault, found.hardwareThreads));
-    const client = new Client();
+    const client = new Client(options.worker);
     onClient(client);
     await client.hello(startTimeout); // a worker that does not start is no flavour's fault
     try {
@@ -102,13 +104,24 @@ const builtinModel = () => new URL("./bitnet-tiny-stories.gguf", import.meta.url
 export const BitNet = {
   /** Load a model into a worker of its own. */
   async load(source?: ModelSource, given?: LoadOptions): Promise<Model> {
-    const { options, settings } = readLoadOptions(given);
-    const from = readSource(source ?? builtinModel());
+    const { options, settings, fetching } = readLoadOptions(given);
+    const pulls: Pull[] = [];
+    const from = readSource(source ?? builtinModel(), pulls);
+    if (source === undefined && options.cache === undefined) fetching.cache = false; // it is the application's own
     const { onProgress } = options;
-    return open(options, async ({ client, flavour, threads, hint }) => {
+    let hint = "";
+    const onEvent = (progress: Progress) => {
+      if (progress.hint !== undefined) hint = progress.hint;
+      onProgress?.(progress);
+    };
+    return open(options, async ({ client, flavour, threads, hint: slow }) => {
       onProgress?.({ phase: "start", loaded: 0, total: 0 });
-      const info = await client.request("load", { source: from, settings }, onProgress).result;
-      return new Model(client, { ...info, flavour, threads, hint });
+      const request = { source: from, settings, fetching };
+      const info = await client.request("load", request, onEvent, pulls).result;
+      const hints = [slow, hint].filter((one) => one !== "").join("; ");
+      return new Model(client, { ...info, flavour, threads, hint: hints });
+    }).finally(() => {
+      for (const pull of pulls) pull.close();
     });
   },
 
@@ -116,10 +129,11 @@ export const BitNet = {
   async selfTest(
     given?: Pick<LoadOptions, "flavour" | "threads" | "signal" | "startTimeout">,
   ): Promise<SelfTestResult> {
-    const { options, settings } = readLoadOptions(given);
+    const { options, settings, fetching } = readLoadOptions(given);
+    const source = readSource(builtinModel(), []);
+    fetching.cache = false;
     return open(options, async ({ client, flavour, threads }) => {
-      const { isa } = await client.request("load", { source: readSource(builtinModel()), settings })
-        .result;
+      const { isa } = await client.request("load", { source, settings, fetching }).result;
       const report = await client.request("selfTest", {}).result;
       await client.end(new BitNetError("Disposed"));
       return { flavour, threads, isa, ...report };
@@ -128,4 +142,7 @@ export const BitNet = {
 
   /** What this engine can run, found without starting anything. */
   features,
+
+  /** The model files that this origin has stored. */
+  cache,
 };

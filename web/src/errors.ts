@@ -5,6 +5,11 @@ import { coreErrorNames, coreErrors } from "./generated/errors.js";
 /** Failures that only this side of the module knows; the others come from core's table. */
 const webErrors = {
   Http: "the server did not deliver the file",
+  Stalled: "the server stopped sending",
+  SourceChanged: "the file changed while it was read",
+  IntegrityFailed: "the bytes are not the ones that were named",
+  QuotaExceeded: "there is no room to store more",
+  MemoryLimit: "the model needs more memory than it may take",
   Disposed: "the model or session has been disposed",
   WorkerFailed: "the worker that runs the model has failed",
   UnknownOption: "there is no option of that name",

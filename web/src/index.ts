@@ -9,16 +9,20 @@ export { CompletionStream } from "./openai/stream.js";
 export type * from "./openai/types.js";
 export { chatDefaults, Session, type Chat } from "./session.js";
 export type {
+  CachedFile,
+  CacheUsage,
   ChatMessage,
   FinishReason,
   GenerateOptions,
   GenerationResult,
   GenerationStats,
+  Integrity,
   LoadOptions,
   MemoryReport,
   ModelInfo,
   ModelSource,
   Progress,
+  RandomAccess,
   SelfTestResult,
   SessionOptions,
 } from "./types.js";

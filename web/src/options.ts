@@ -2,20 +2,14 @@
 // check. Every property is read exactly once, and only the object's own.
 import { BitNetError } from "./errors.js";
 import { allFlavours } from "./features.js";
-import { builtin } from "./platform.js";
+import { readIntegrity } from "./store/hash.js";
+import type { ChatMessage, GenerateOptions, LoadOptions, SessionOptions } from "./types.js";
 import type {
-  ChatMessage,
-  GenerateOptions,
-  LoadOptions,
-  ModelSource,
-  SessionOptions,
-} from "./types.js";
-import type {
+  FetchSettings,
   GenerateSettings,
   LoadSettings,
   Prompt,
   SessionSettings,
-  Source,
 } from "./worker/protocol.js";
 
 export type Check = (value: unknown) => boolean;
@@ -56,6 +50,11 @@ const loadChecks: Record<keyof LoadOptions, Check> = {
   head: oneOf("file", "int8", "int4"),
   ...sessionChecks,
   startTimeout: positive,
+  cache: (value) => boolean(value) || value === "revalidate",
+  integrity: (value) => string(value) || typeof value === "object",
+  retries: count,
+  stallTimeout: positive,
+  worker: (value) => value instanceof URL || string(value) || callback(value),
 };
 const generateChecks: Record<keyof GenerateOptions, Check> = {
   maxTokens: count,
@@ -122,12 +121,23 @@ export function readSessionOptions(given: unknown): SessionSettings {
   return { ...readOptions<SessionOptions>(given, sessionChecks) };
 }
 
-export function readLoadOptions(given: unknown): { options: LoadOptions; settings: LoadSettings } {
+/** How a file is fetched unless the caller says otherwise; types.ts tells users. */
+export const fetchDefaults: FetchSettings = { cache: true, retries: 4, stallTimeout: 10_000 };
+
+const readPin = (given: unknown) => reading("integrity", () => readIntegrity(given));
+
+export function readLoadOptions(given: unknown): {
+  options: LoadOptions;
+  settings: LoadSettings;
+  fetching: FetchSettings;
+} {
   const options = reading("an option", () => readOptions<LoadOptions>(given, loadChecks));
   const { isa, floatActivations, head, context, kvType, batch } = options;
+  const { cache, retries, stallTimeout } = { ...fetchDefaults, ...options };
   return {
     options,
     settings: { isa, floatActivations, head, context, kvType, batch } as LoadSettings,
+    fetching: { cache, retries, stallTimeout, pin: readPin(options.integrity) },
   };
 }
 
@@ -145,34 +155,6 @@ export function readGenerateOptions(
     logitsHash,
   } as GenerateSettings;
   return { settings, signal };
-}
-
-const isBytes = (value: unknown): value is ArrayBuffer | Uint8Array =>
-  value instanceof ArrayBuffer || value instanceof Uint8Array;
-
-export function readSource(given: ModelSource): Source {
-  if (given instanceof Blob) return { kind: "blob", blob: given.slice() }; // Node cannot send a File to a worker
-  if (isBytes(given)) return { kind: "bytes", bytes: new Uint8Array(given as ArrayBuffer) };
-  if (given instanceof URL) return { kind: "url", url: given.href };
-  if (typeof given === "string") return { kind: "url", url: absolute(given) };
-  throw new BitNetError(
-    "InvalidOption",
-    "a model is a URL, a Blob or File, an ArrayBuffer or a Uint8Array",
-  );
-}
-
-/** Against the page's address; outside browsers, what is no URL is a path. */
-function absolute(address: string): string {
-  try {
-    const isUrl = /^[a-z][a-z0-9+.-]+:/i.test(address); // two letters: C:\ is a path
-    const path = builtin("node:path");
-    const url = builtin("node:url");
-    if (!isUrl && path && url && globalThis.document === undefined)
-      return url.pathToFileURL(path.resolve(address)).href;
-    return new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href).href;
-  } catch {
-    throw new BitNetError("InvalidOption", `not a URL: ${address}`);
-  }
 }
 
 export function readPrompt(given: unknown): Prompt {

@@ -6,20 +6,83 @@ export interface ChatMessage {
   content: string;
 }
 
-/** Where a model comes from. Without one, the small story model that the package carries. */
-export type ModelSource = string | URL | Blob | ArrayBuffer | Uint8Array;
+/** Bytes that a function gets; it is called on the side of the caller, one call at a time. */
+export interface RandomAccess {
+  /** Bytes of the file. */
+  size: number;
+  /** Up to `length` bytes at `offset`, at least one. They are copied. */
+  read(offset: number, length: number): Promise<Uint8Array | ArrayBuffer> | Uint8Array | ArrayBuffer;
+}
+
+/**
+ * Where a model comes from. Text is an address, "hf:owner/repository/path/file.gguf" (with "@revision" after the repository)
+ * for Hugging Face, or outside browsers a path. Without a source, the small story model that the package carries.
+ */
+export type ModelSource =
+  | string
+  | URL
+  | Blob
+  | ArrayBuffer
+  | Uint8Array
+  | ReadableStream<Uint8Array>
+  | RandomAccess;
+
+/** What the file must be: "sha256-" and its hash, hexadecimal or base64; or that of each chunk of it, or both. */
+export type Integrity =
+  | string
+  | { sha256?: string; chunkBytes: number; chunks: readonly string[] }
+  | { sha256: string };
 
 export interface Progress {
-  /** start: the engine; read: the file's bytes; done. */
-  phase: "start" | "read" | "done";
-  /** Bytes of the file that have been taken in. Never falls. */
+  /** start: the engine; wait: another tab downloads the same file; download; read: what is here already; done. */
+  phase: "start" | "wait" | "download" | "read" | "done";
+  /** Bytes of the file that are in hand. Never falls. */
   loaded: number;
   /** Bytes of the file; 0 while the server has not said. */
   total: number;
+  /** Why the file is not stored, or what else one might want to know. Told once. */
+  hint?: string;
+}
+
+/** A model file in the store of this origin. */
+export interface CachedFile {
+  /** The addresses that gave it. */
+  urls: string[];
+  /** Missing while parts of it are. */
+  sha256?: string;
+  /** Bytes of the file, and of it in the store. */
+  size: number;
+  stored: number;
+  /** All of it is there and has been checked. */
+  complete: boolean;
+  /** When it was last loaded or written. */
+  lastUsed: Date;
+}
+
+export interface CacheUsage {
+  /** Bytes that our files take. */
+  bytes: number;
+  /** Bytes that the origin uses in all, and how many the browser allows it. */
+  usage: number;
+  quota: number;
 }
 
 export interface LoadOptions {
   onProgress?: (progress: Progress) => void;
+  /**
+   * Whether files from http(s) addresses are stored in the origin private file system, where the engine has one. A stored file
+   * is used without a request to the network; "revalidate" asks the server first whether it is still the same. Default: true,
+   * but for the package's own model.
+   */
+  cache?: boolean | "revalidate";
+  /** Bytes that are others are refused with code "IntegrityFailed", from every source. */
+  integrity?: Integrity;
+  /** How often in a row a request may fail with nothing gained before load() rejects. Default: 4, in about four seconds. */
+  retries?: number;
+  /** Milliseconds without a byte after which a request is given up and made again. Default: 10000. */
+  stallTimeout?: number;
+  /** The script of the worker, where a page hosts a copy of the package's dist/worker/worker.js, or what starts it. */
+  worker?: URL | string | (() => Worker);
   /** Ends the worker and gives its memory back; load() rejects with code "Aborted". */
   signal?: AbortSignal;
   /** Threads, where the engine has them (browsers: on cross-origin isolated pages). Default: the cores, at most 4. */

@@ -9,15 +9,16 @@ import {
   callback,
   defaultStartTimeout,
   oneOf,
+  fetchDefaults,
   positive,
   readOptions,
-  readSource,
   type Check,
 } from "./options.js";
+import { readSource, type Pull } from "./sources.js";
 import type { ModelSource } from "./types.js";
 import { beginLoad, check } from "./worker/engine.js";
 import { makeModule, type Imports } from "./worker/flavour.js";
-import { load } from "./worker/loading.js";
+import { coreHasher, load } from "./worker/loading.js";
 import type { Source } from "./worker/protocol.js";
 
 export { BitNetError, type BitNetErrorCode } from "./errors.js";
@@ -115,6 +116,7 @@ async function preload(
   models: Models,
   name: string,
   source: Source,
+  pulls: Pull[],
   missing: "refuse" | "tell",
 ): Promise<void> {
   const model = new module.Model();
@@ -122,8 +124,10 @@ async function preload(
     const target = {
       beginLoad: (fileSize: number) => beginLoad(module, fileSize, isa),
       finishLoad: (loader: Loader) => check(loader.finish(model)),
+      hasher: () => coreHasher(module),
     };
-    await load(target, source, {}, () => {});
+    const pull = (index: number, offset: number, length: number) => pulls[index]!.read(offset, length);
+    await load(target, source, {}, { ...fetchDefaults, cache: false }, pull, () => {});
     check(models.add(name, model));
   } catch (error) {
     const absent = error instanceof BitNetError && error.code === "NotFound";
@@ -131,6 +135,7 @@ async function preload(
     check(models.addMissing(name));
   } finally {
     model.delete(); // the list has its own hold on it
+    for (const pull of pulls) pull.close();
   }
 }
 
@@ -219,13 +224,17 @@ export class WasiNN {
 export async function createWasiNN(given?: WasiNNOptions): Promise<WasiNN> {
   const options = readOptions<WasiNNOptions>(given, checks);
   const sources = Object.entries(options.preload ?? {}).map(
-    ([name, source]) => [name, readSource(source === "builtin" ? builtinModel() : source)] as const,
+    ([name, given]) => {
+      const pulls: Pull[] = [];
+      const source = readSource(given === "builtin" ? builtinModel() : given, pulls);
+      return { name, source, pulls };
+    },
   );
   const running = await start(options);
   try {
     const models = new running.module.Models();
-    for (const [name, source] of sources)
-      await preload(running, models, name, source, options.missing ?? "refuse");
+    for (const { name, source, pulls } of sources)
+      await preload(running, models, name, source, pulls, options.missing ?? "refuse");
     return new WasiNN(running, models, options);
   } catch (error) {
     running.module.endThreads();

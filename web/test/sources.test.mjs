@@ -1,7 +1,9 @@
 // Where models come from: every kind of source gives the same model, every bad one a typed error.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { readSource } from "../dist/sources.js";
 import {
   BitNetError,
   hostileServer,
@@ -77,6 +79,18 @@ for (const [name, source] of [
   ["an ArrayBuffer", () => new Uint8Array(modelBytes).buffer],
   ["a Blob", () => new Blob([modelBytes])],
   ["a File", () => new File([modelBytes], "model.gguf")],
+  ["a stream", () => new Blob([modelBytes]).stream()],
+  [
+    "a function",
+    () => ({ size: modelBytes.length, read: (at, length) => modelBytes.subarray(at, at + length) }),
+  ],
+  [
+    "a slow function that gives few bytes",
+    () => ({
+      size: modelBytes.length,
+      read: async (at, length) => modelBytes.buffer.slice(at, at + Math.min(length, 50_001)),
+    }),
+  ],
   ["http", () => server.url("good")],
   ["http without a length", () => server.url("chunked")],
   ["http, compressed", () => server.url("gzip")],
@@ -91,7 +105,7 @@ test("the caller's bytes stay the caller's", async () => {
 });
 
 test("servers that do not deliver", async () => {
-  const from = (name) => load({}, server.url(name));
+  const from = (name) => load({ retries: 0 }, server.url(name));
   for (const [name, status] of [
     ["missing", 404],
     ["broken", 500],
@@ -108,7 +122,81 @@ test("servers that do not deliver", async () => {
   await refuses(from("cut"), "Truncated");
   await refuses(from("empty"), "NotGguf");
   await refuses(from("hangup"), "Io");
-  await refuses(load({}, "http://127.0.0.1:9/nobody"), "Io");
+  await refuses(load({ retries: 0 }, "http://127.0.0.1:9/nobody"), "Io");
+});
+
+test("failures that pass: by default a server has four more tries", async () => {
+  let calls = 0;
+  const shaky = await hostileServer({
+    model: (request, response) => {
+      if (++calls % 2 === 1) return response.writeHead(503).end();
+      response.writeHead(200, { "Content-Length": modelBytes.length });
+      if (calls === 2) return response.write(modelBytes.subarray(0, half), () => response.destroy());
+      response.end(modelBytes);
+    },
+  });
+  await loads(shaky.url("model"));
+  assert.equal(calls, 4);
+  await shaky.close();
+});
+
+test("streams and functions that fail end in a typed error, and a stream is let go", async () => {
+  const stream = (pull, cancel = () => {}) => new ReadableStream({ pull, cancel });
+  const from = (source, options = {}) => load(options, source);
+  await refuses(from(stream(() => Promise.reject(new Error("mine")))), "Io", /mine/);
+  await refuses(from(stream((to) => to.enqueue("text"))), "InvalidOption", /Uint8Array/);
+  await refuses(from(stream((to) => to.close())), "NotGguf");
+  const locked = stream(() => {});
+  locked.getReader();
+  await refuses(from(locked), "InvalidOption", /read already/);
+  const size = modelBytes.length;
+  const throws = () => {
+    throw new Error("mine");
+  };
+  await refuses(from({ size, read: throws }), "Io", /mine/);
+  await refuses(from({ size, read: () => "text" }), "Io");
+  await refuses(from({ size, read: () => new Uint8Array() }), "Truncated");
+  for (const bad of [{ size: -1, read: throws }, { size: 1.5, read: throws }, { size, read: 1 }, { size }, {}])
+    await refuses(from(bad), "InvalidOption");
+  let ended;
+  const cancelled = new Promise((done) => (ended = done));
+  const endless = stream((to) => to.enqueue(new Uint8Array(1000)), ended);
+  await refuses(from(endless, { signal: AbortSignal.timeout(200) }), "Aborted");
+  await cancelled;
+});
+
+test("integrity holds for every kind of source", async () => {
+  const sha256 = createHash("sha256").update(modelBytes).digest("hex");
+  const chunkBytes = 1 << 20;
+  const chunks = [];
+  for (let at = 0; at < modelBytes.length; at += chunkBytes)
+    chunks.push(createHash("sha256").update(modelBytes.subarray(at, at + chunkBytes)).digest("hex"));
+  const flipped = new Uint8Array(modelBytes);
+  flipped[modelBytes.length - 5] ^= 1;
+  const kinds = (bytes) => [
+    bytes,
+    new Blob([bytes]),
+    new Blob([bytes]).stream(),
+    { size: bytes.length, read: (at, length) => bytes.subarray(at, at + length) },
+  ];
+  for (const integrity of [`sha256-${sha256}`, { sha256 }, { chunkBytes, chunks }, { sha256, chunkBytes, chunks }]) {
+    for (const source of [...kinds(modelBytes), modelPath, undefined, server.url("good")])
+      await (await load({ integrity }, source)).dispose();
+    for (const source of kinds(flipped)) await refuses(load({ integrity }, source), "IntegrityFailed");
+  }
+  await refuses(load({ integrity: `sha256-${sha256.replace(/^./, (x) => (x === "0" ? "1" : "0"))}` }), "IntegrityFailed");
+  await refuses(load({ integrity: "md5-1234" }), "InvalidOption", /integrity/);
+});
+
+test("hf: addresses are made whole, and nothing else is taken for one", () => {
+  const url = (text) => readSource(text, []).url;
+  const at = "https://huggingface.co/owner/repo/resolve";
+  assert.equal(url("hf:owner/repo/model.gguf"), `${at}/main/model.gguf`);
+  assert.equal(url("hf:owner/repo@v1.0/some folder/m.gguf"), `${at}/v1.0/some%20folder/m.gguf`);
+  assert.equal(url("hf:owner/repo@refs%2Fpr%2F1/m.gguf"), `${at}/refs%252Fpr%252F1/m.gguf`);
+  for (const bad of ["hf:", "hf:owner", "hf:owner/repo", "hf:owner/repo/", "hf:a/b/../c", "hf://a/b/c", "hf:a/b@/c", "hf:a?b/c/d"])
+    assert.throws(() => url(bad), { code: "InvalidOption" }, bad);
+  assert.match(url("owner/repo/model.gguf"), /^file:.*\/owner\/repo\/model\.gguf$/);
 });
 
 test("files that are no models", async () => {

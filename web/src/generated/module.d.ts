@@ -33,6 +33,12 @@ export interface Loader extends ClassHandle {
   begin(_0: number, _1: EmbindString, _2: boolean, _3: HeadType): Outcome;
 }
 
+export interface Sha256 extends ClassHandle {
+  input(): Uint8Array;
+  update(_0: number): void;
+  digest(): string;
+}
+
 export interface Model extends ClassHandle {
   detokenize(_0: Block, _1: boolean): BytesReply;
   tokenize(_0: Block, _1: boolean): IdsReply;
@@ -200,6 +206,9 @@ interface EmbindModule {
   HeadType: {file: 'file', int8: 'int8', int4: 'int4'};
   Loader: {
     new(): Loader;
+  };
+  Sha256: {
+    new(): Sha256;
   };
   Model: {
     new(): Model;

@@ -21,6 +21,12 @@ export interface Loader extends ClassHandle {
   begin(_0: number, _1: EmbindString, _2: boolean, _3: HeadType): Outcome;
 }
 
+export interface Sha256 extends ClassHandle {
+  input(): Uint8Array;
+  update(_0: number): void;
+  digest(): string;
+}
+
 export interface Model extends ClassHandle {
 }
 
@@ -56,6 +62,9 @@ interface EmbindModule {
   HeadType: {file: 'file', int8: 'int8', int4: 'int4'};
   Loader: {
     new(): Loader;
+  };
+  Sha256: {
+    new(): Sha256;
   };
   Model: {
     new(): Model;

@@ -2,10 +2,12 @@
 // the worker, however it comes.
 import { asBitNetError, BitNetError } from "../errors.js";
 import { builtin, isNode } from "../platform.js";
+import type { Pull } from "../sources.js";
+import type { LoadOptions } from "../types.js";
 import type { Command, Message, RequestName, Requests } from "./protocol.js";
 
 interface Port {
-  post(command: Command): void;
+  post(command: Command, transfer?: ArrayBuffer[]): void;
   end(): unknown;
   /** Whether the process (Node's) waits for this worker. */
   hold(waits: boolean): void;
@@ -13,24 +15,36 @@ interface Port {
 
 /** The two `new Worker(new URL(...))` are literals, so that bundlers find the worker. */
 function startPort(
+  given: LoadOptions["worker"],
   onMessage: (message: Message) => void,
   onFailure: (reason: string) => void,
 ): Port {
   if (isNode) {
     const { Worker: NodeWorker } = builtin("node:worker_threads")!;
     // execArgv: some of Node's flags are for the main script only and would stop a worker
-    const worker = new NodeWorker(new URL("./worker.js", import.meta.url), { execArgv: [] });
+    const options = { execArgv: [] };
+    const worker =
+      given === undefined
+        ? new NodeWorker(new URL("./worker.js", import.meta.url), options)
+        : typeof given === "function"
+          ? (given() as unknown as InstanceType<typeof NodeWorker>)
+          : new NodeWorker(given, options);
     worker.on("message", onMessage);
     worker.on("error", (error) => onFailure(String(error)));
     worker.on("messageerror", (error) => onFailure(String(error)));
     worker.on("exit", (status) => onFailure(`it ended with status ${status}`));
     return {
-      post: (command) => worker.postMessage(command),
+      post: (command, transfer = []) => worker.postMessage(command, transfer),
       end: () => worker.terminate(),
       hold: (waits) => (waits ? worker.ref() : worker.unref()),
     };
   }
-  const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  const worker =
+    given === undefined
+      ? new Worker(new URL("./worker.js", import.meta.url), { type: "module" })
+      : typeof given === "function"
+        ? given()
+        : new Worker(given, { type: "module" });
   worker.onmessage = ({ data }: MessageEvent<Message>) => onMessage(data);
   worker.onmessageerror = () => onFailure("a message could not be read");
   worker.onerror = (event) => {
@@ -42,7 +56,7 @@ function startPort(
     onFailure(sentence);
   };
   return {
-    post: (command) => worker.postMessage(command),
+    post: (command, transfer = []) => worker.postMessage(command, transfer),
     end: () => worker.terminate(),
     hold: () => {},
   };
@@ -52,6 +66,7 @@ interface Pending {
   resolve: (value: never) => void;
   reject: (error: unknown) => void;
   onEvent: ((event: never) => void) | undefined;
+  pulls: readonly Pull[];
 }
 
 export interface Call<T> {
@@ -75,9 +90,10 @@ export class Client {
   #silences = 0;
   stuck = false;
 
-  constructor() {
+  constructor(worker?: LoadOptions["worker"]) {
     try {
       this.#port = startPort(
+        worker,
         (message) => this.#receive(message),
         (reason) => void this.end(new BitNetError("WorkerFailed", reason)),
       );
@@ -93,7 +109,7 @@ export class Client {
       "it did not start",
       new Promise<void>((resolve, reject) => {
         if (this.#ended) return reject(this.#ended);
-        this.#pending.set(helloId, { resolve, reject, onEvent: undefined });
+        this.#pending.set(helloId, { resolve, reject, onEvent: undefined, pulls: [] });
       }),
     );
   }
@@ -130,11 +146,12 @@ export class Client {
     name: N,
     request: Requests[N]["request"],
     onEvent?: (event: Requests[N]["event"]) => void,
+    pulls: readonly Pull[] = [],
   ): Call<Requests[N]["result"]> {
     const id = this.#nextId++;
     const result = new Promise<Requests[N]["result"]>((resolve, reject) => {
       if (this.#ended) return reject(this.#ended);
-      this.#pending.set(id, { resolve, reject, onEvent });
+      this.#pending.set(id, { resolve, reject, onEvent, pulls });
       this.#port.hold(true);
       try {
         this.#port.post({ id, name, ...request } as Command);
@@ -171,6 +188,19 @@ export class Client {
     }
   }
 
+  async #pull({ id, call, pull, offset, length }: Message & { type: "pull" }): Promise<void> {
+    const from = this.#pending.get(id)?.pulls[pull];
+    if (from === undefined) return;
+    try {
+      const bytes = (await from.read(offset, length)).slice(); // what is sent is gone here
+      if (this.#pending.has(id))
+        this.#port.post({ id, name: "pulled", call, bytes }, [bytes.buffer]);
+    } catch (thrown) {
+      const error = asBitNetError(thrown, "Io").toData();
+      if (this.#pending.has(id)) this.#port.post({ id, name: "pulled", call, error });
+    }
+  }
+
   #settle(id: number): Pending | undefined {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
@@ -182,6 +212,7 @@ export class Client {
     this.#silences = 0;
     if (message.type === "alive") return;
     if (message.type === "hello") return this.#settle(helloId)?.resolve(undefined as never);
+    if (message.type === "pull") return void this.#pull(message);
     if (message.type === "event") return this.#event(message.id, message.event as never);
     if (message.type === "result") return this.#settle(message.id)?.resolve(message.value as never);
     const error = BitNetError.fromData(message.error);

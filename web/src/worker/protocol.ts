@@ -2,12 +2,24 @@
 // events may come before.
 import type { ErrorData } from "../errors.js";
 import type { Flavour } from "../features.js";
+import type { Pin } from "../store/hash.js";
 import type { ChatMessage, FinishReason, GenerationStats, ModelInfo, Progress } from "../types.js";
 
 export type Source =
   | { kind: "url"; url: string }
   | { kind: "blob"; blob: Blob }
-  | { kind: "bytes"; bytes: Uint8Array };
+  | { kind: "bytes"; bytes: Uint8Array }
+  /** Stays on the page's side, which sends what it is asked for: number `pull` of its list. */
+  | { kind: "pull"; pull: number; size: number }
+  | { kind: "stream"; pull: number };
+
+/** How the bytes are got, and what they must be. */
+export interface FetchSettings {
+  cache: boolean | "revalidate";
+  retries: number;
+  stallTimeout: number;
+  pin?: Pin | undefined;
+}
 
 /** Load options that reach core; what is missing takes core's default. */
 export interface LoadSettings {
@@ -57,7 +69,11 @@ export interface Requests {
     result: { threads: number };
     event: never;
   };
-  load: { request: { source: Source; settings: LoadSettings }; result: CoreInfo; event: Progress };
+  load: {
+    request: { source: Source; settings: LoadSettings; fetching: FetchSettings };
+    result: CoreInfo;
+    event: Progress;
+  };
   generate: {
     request: { session: number; prompt: Prompt; settings: GenerateSettings };
     result: Finished;
@@ -99,12 +115,17 @@ export interface Finished {
 export type Command =
   | { [N in RequestName]: { id: number; name: N } & Requests[N]["request"] }[RequestName]
   /** Stop the generation with that id. */
-  | { id: number; name: "abort" };
+  | { id: number; name: "abort" }
+  /** What a pull of that load was answered with. */
+  | { id: number; name: "pulled"; call: number; bytes: Uint8Array }
+  | { id: number; name: "pulled"; call: number; error: ErrorData };
 
 export type Message =
   | { type: "hello" }
   /** Sent all the time while a module starts: silence means that the worker is stuck. */
   | { type: "alive" }
+  /** Asks the page's side for bytes of a source that it keeps. */
+  | { type: "pull"; id: number; call: number; pull: number; offset: number; length: number }
   | { type: "event"; id: number; event: Progress | Piece }
   | { type: "result"; id: number; value: unknown }
   | {

@@ -1,55 +1,24 @@
-// The bytes of a model, wherever they are, read in ascending ranges and handed on in pieces of a few MiB: the file is
-// never in JavaScript's memory as a whole.
-import { BitNetError, asBitNetError } from "../errors.js";
+// A reader for every kind of source.
+import { asBitNetError, BitNetError } from "../errors.js";
 import { builtin } from "../platform.js";
-import type { Source } from "./protocol.js";
+import { ChunkedReader, defaultChunkBytes, defaultParallel } from "../store/chunks.js";
+import { checked, openStreaming, type FetchOptions } from "../store/fetched.js";
+import { checkPin, type MakeHasher, type Pin } from "../store/hash.js";
+import { openPlaces } from "../store/opfs.js";
+import { blobReader, bytesReader, piecewise, pieceBytes, type Reader } from "../store/reader.js";
+import { spool, WrongLength } from "../store/remote.js";
+import { Store } from "../store/store.js";
+import { openStored } from "../store/stored.js";
+import type { FetchSettings, Source } from "./protocol.js";
 
-/** Takes a piece of a range: `at` counts from the range's begin. */
-type Sink = (piece: Uint8Array, at: number) => void;
-
-export interface Reader {
-  readonly size: number;
-  /** The size is what a server said of a body that it may have compressed. */
-  readonly doubtful?: boolean;
-  read(offset: number, length: number, sink: Sink): Promise<void>;
-  close(): Promise<void>;
+export interface Opening {
+  fetching: FetchSettings;
+  hasher: MakeHasher;
+  /** Bytes of a source that the page's side keeps. */
+  pull: (pull: number, offset: number, length: number) => Promise<Uint8Array>;
+  onProgress: FetchOptions["onProgress"];
+  onHint: FetchOptions["onHint"];
 }
-
-const pieceBytes = 4 << 20;
-const cannotRead = (error: unknown) => asBitNetError(error, "Io");
-
-function piecewise(
-  size: number,
-  piece: (offset: number, length: number) => Promise<Uint8Array>,
-  close = async () => {},
-): Reader {
-  return {
-    size,
-    close,
-    async read(offset, length, sink) {
-      for (let at = 0; at < length;) {
-        const part = await piece(offset + at, Math.min(pieceBytes, length - at)).catch(
-          (error: unknown) => {
-            throw cannotRead(error);
-          },
-        );
-        if (part.length === 0) throw new BitNetError("Truncated", `at byte ${offset + at}`);
-        sink(part, at);
-        at += part.length;
-      }
-    },
-  };
-}
-
-const bytesReader = (bytes: Uint8Array) =>
-  piecewise(bytes.length, async (offset, length) => bytes.subarray(offset, offset + length));
-
-const blobReader = (blob: Blob) =>
-  piecewise(
-    blob.size,
-    async (offset, length) =>
-      new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer()),
-  );
 
 async function fileReader(url: URL): Promise<Reader> {
   const fs = builtin("node:fs/promises");
@@ -58,7 +27,7 @@ async function fileReader(url: URL): Promise<Reader> {
     throw new BitNetError("Io", `this engine cannot read ${url.href}`);
   const file = await fs.open(path).catch((error: unknown) => {
     const missing = (error as { code?: string }).code === "ENOENT";
-    throw missing ? new BitNetError("NotFound", path) : cannotRead(error);
+    throw missing ? new BitNetError("NotFound", path) : asBitNetError(error, "Io");
   });
   const status = await file.stat();
   if (!status.isFile()) {
@@ -71,83 +40,106 @@ async function fileReader(url: URL): Promise<Reader> {
   return piecewise(status.size, piece, () => file.close());
 }
 
-/** The body of a response, as it arrives: ranges ascend, so what lies between them is let go. */
-class StreamReader implements Reader {
-  readonly size: number;
-  readonly doubtful = true;
-  readonly #stream: ReadableStreamDefaultReader<Uint8Array>;
-  #rest: Uint8Array = new Uint8Array();
-  #position = 0;
-
-  constructor(size: number, body: ReadableStream<Uint8Array>) {
-    this.size = size;
-    this.#stream = body.getReader();
-  }
-
-  async read(offset: number, length: number, sink: Sink): Promise<void> {
-    if (offset < this.#position) throw new BitNetError("Io", "the download is past that range");
-    await this.#take(offset - this.#position, () => {});
-    await this.#take(length, sink);
-  }
-
-  async #take(length: number, sink: Sink): Promise<void> {
-    for (let at = 0; at < length;) {
-      if (this.#rest.length === 0) {
-        const { done, value } = await this.#stream.read().catch((error: unknown) => {
-          throw cannotRead(error);
-        });
-        if (done)
-          throw new BitNetError(
-            "Truncated",
-            `the server sent ${this.#position} bytes and announced ${this.size}`,
-          );
-        this.#rest = value;
-        continue;
-      }
-      const part = this.#rest.subarray(0, length - at);
-      sink(part, at);
-      at += part.length;
-      this.#position += part.length;
-      this.#rest = this.#rest.subarray(part.length);
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.#stream.cancel().catch(() => {}); // a stream that has failed already cannot be cancelled
-  }
+/** blob: and data: addresses, whose bytes are here. */
+async function hereReader(url: string): Promise<Reader> {
+  const response = await fetch(url).catch((error: unknown) => {
+    throw new BitNetError("Io", `${url.slice(0, 100)}: ${String(error)}`);
+  });
+  return blobReader(await response.blob());
 }
 
-async function fetchReader(url: string, whole: boolean): Promise<Reader> {
-  const response = await fetch(url).catch((error: unknown) => {
-    throw new BitNetError("Io", `${url}: ${String(error)}`);
-  });
-  if (!response.ok)
-    throw new BitNetError(
-      "Http",
-      `${response.status} ${response.statusText} ${url}`,
-      response.status,
-    );
-  if (/^text\/html\b/i.test(response.headers.get("content-type") ?? "")) {
-    await response.body?.cancel();
-    throw new BitNetError("NotGguf", `${url} is a web page`);
-  }
-  // Content-Length counts the bytes on the wire: of a compressed body it says nothing.
-  const size = Number(response.headers.get("content-length") ?? "none");
-  const plain = response.headers.get("content-encoding") === null;
-  if (!whole && plain && response.body !== null && Number.isSafeInteger(size) && size > 0) {
-    return new StreamReader(size, response.body);
-  }
-  return blobReader(
-    await response.blob().catch((error: unknown) => {
-      throw cannotRead(error);
+async function webReader(url: string, opening: Opening, wrongLength: boolean): Promise<Reader> {
+  const { fetching, hasher, onProgress, onHint } = opening;
+  const { cache, retries, stallTimeout, pin } = fetching;
+  const revalidate = cache === "revalidate";
+  const options: FetchOptions = {
+    retries,
+    stallTimeout,
+    hasher,
+    pin,
+    revalidate,
+    spool: wrongLength,
+    onProgress,
+    onHint,
+  };
+  if (cache === false) return openStreaming(url, options);
+  const places = await openPlaces();
+  if (typeof places !== "string") return openStored(url, new Store(places, hasher), options);
+  if (globalThis.navigator?.storage !== undefined) onHint(`not stored: ${places}`);
+  return openStreaming(url, options);
+}
+
+/** A source that has no hashes of its own, read against what the caller pinned. */
+function pinned(reader: Reader, pin: Pin | undefined, hasher: MakeHasher): Reader {
+  if (pin === undefined) return reader;
+  checkPin(pin, reader.size);
+  const chunks = new ChunkedReader(
+    {
+      size: reader.size,
+      chunkBytes: pin.chunkBytes ?? defaultChunkBytes,
+      parallel: defaultParallel,
+      hasher,
+      pins: pin.chunks,
+    },
+    undefined,
+    async () => ({
+      ranged: false, // one read at a time
+      async fetch(start, end) {
+        const bytes = new Uint8Array(end - start);
+        await reader.read(start, end - start, (piece, at) => bytes.set(piece, at));
+        return bytes;
+      },
     }),
   );
+  const read = pin.sha256 === undefined ? chunks : checked(chunks, { hasher, pin }, undefined);
+  return {
+    size: reader.size,
+    read: (offset, length, sink) => read.read(offset, length, sink),
+    finish: () => read.finish(),
+    close: async (refused) => {
+      await chunks.close();
+      await reader.close(refused);
+    },
+  };
 }
 
-/** `whole`: fetch everything before reading, because the announced size turned out wrong. */
-export async function openSource(source: Source, whole = false): Promise<Reader> {
-  if (source.kind === "bytes") return bytesReader(source.bytes);
-  if (source.kind === "blob") return blobReader(source.blob);
-  const url = new URL(source.url);
-  return url.protocol === "file:" ? fileReader(url) : fetchReader(url.href, whole);
+async function localReader(source: Exclude<Source, { kind: "url" }>, opening: Opening): Promise<Reader> {
+  const { pull } = opening;
+  switch (source.kind) {
+    case "bytes":
+      return bytesReader(source.bytes);
+    case "blob":
+      return blobReader(source.blob);
+    case "pull":
+      return piecewise(source.size, (offset, length) => pull(source.pull, offset, length));
+    case "stream": {
+      let loaded = 0;
+      const next = async () => {
+        const piece = await pull(source.pull, loaded, pieceBytes);
+        return piece.length > 0 ? piece : undefined;
+      };
+      const blob = await spool(next, (count) => {
+        loaded += count;
+        opening.onProgress("download", loaded, 0);
+      });
+      return blobReader(blob);
+    }
+  }
 }
+
+/** `wrongLength`: a reader of this source has found that a server announced another number of bytes than it sent. */
+export async function openSource(
+  source: Source,
+  opening: Opening,
+  wrongLength = false,
+): Promise<Reader> {
+  const { pin } = opening.fetching;
+  if (source.kind !== "url") return pinned(await localReader(source, opening), pin, opening.hasher);
+  const url = new URL(source.url);
+  if (url.protocol === "http:" || url.protocol === "https:")
+    return webReader(url.href, opening, wrongLength);
+  const reader = url.protocol === "file:" ? await fileReader(url) : await hereReader(url.href);
+  return pinned(reader, pin, opening.hasher);
+}
+
+export { WrongLength, type Reader };

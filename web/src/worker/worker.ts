@@ -6,8 +6,9 @@ import type { Progress } from "../types.js";
 import { Engine } from "./engine.js";
 import { makeModule, modelModules } from "./flavour.js";
 import { generate } from "./generating.js";
-import { load } from "./loading.js";
+import { coreHasher, load } from "./loading.js";
 import type { Command, Message, Piece } from "./protocol.js";
+import { Pulls } from "./pulls.js";
 
 interface Scope {
   postMessage(message: Message): void;
@@ -18,13 +19,14 @@ interface Scope {
 const heartbeat = 500;
 
 let engine: Engine | undefined;
+const pulls = new Pulls((message) => post(message));
 
 function started(): Engine {
   if (engine === undefined) throw new Error("the module has not been started");
   return engine;
 }
 
-async function answer(command: Exclude<Command, { name: "abort" }>): Promise<unknown> {
+async function answer(command: Exclude<Command, { name: "abort" | "pulled" }>): Promise<unknown> {
   const { id } = command;
   const emit = (event: Progress | Piece) => post({ type: "event", id, event });
   switch (command.name) {
@@ -38,8 +40,17 @@ async function answer(command: Exclude<Command, { name: "abort" }>): Promise<unk
       engine = new Engine(module, isa);
       return { threads };
     }
-    case "load":
-      return load(started(), command.source, command.settings, emit);
+    case "load": {
+      const here = started();
+      const target = {
+        beginLoad: here.beginLoad.bind(here),
+        finishLoad: here.finishLoad.bind(here),
+        hasher: () => coreHasher(here.module),
+      };
+      const { source, settings, fetching } = command;
+      const pull = pulls.of(id);
+      return load(target, source, settings, fetching, pull, emit);
+    }
     case "generate": {
       const here = started();
       return here.sessions.call(command.session, id, (session, nextTurn) => {
@@ -71,6 +82,7 @@ async function answer(command: Exclude<Command, { name: "abort" }>): Promise<unk
 async function receive(command: Command): Promise<void> {
   const { id } = command;
   if (command.name === "abort") return engine?.sessions.abort(id);
+  if (command.name === "pulled") return pulls.answer(command);
   try {
     post({ type: "result", id, value: await answer(command) });
   } catch (thrown) {

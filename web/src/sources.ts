@@ -1,0 +1,93 @@
+// Where models come from, as callers say it: addresses made whole, and what only this side can read behind pulls, which the
+// worker asks for.
+import { BitNetError } from "./errors.js";
+import { reading } from "./options.js";
+import { builtin } from "./platform.js";
+import type { ModelSource } from "./types.js";
+import type { Source } from "./worker/protocol.js";
+
+/** Bytes of a source that stays on the caller's side. */
+export interface Pull {
+  /** Up to `length` bytes at `offset`; of a stream the next ones, whatever was asked for, and none at its end. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  close(): void;
+}
+
+const isBytes = (value: unknown): value is ArrayBuffer | Uint8Array =>
+  value instanceof ArrayBuffer || value instanceof Uint8Array;
+
+function streamPull(stream: ReadableStream<Uint8Array>): Pull {
+  const reader = stream.getReader();
+  return {
+    async read() {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return new Uint8Array();
+        if (!(value instanceof Uint8Array))
+          throw new BitNetError("InvalidOption", "the stream must give Uint8Arrays");
+        if (value.length > 0) return value;
+      }
+    },
+    close: () => void reader.cancel().catch(() => {}),
+  };
+}
+
+/** `pulls` takes what the worker cannot be sent. */
+export const readSource = (given: ModelSource, pulls: Pull[]): Source =>
+  reading("the source", () => sourceOf(given, pulls));
+
+function sourceOf(given: ModelSource, pulls: Pull[]): Source {
+  if (given instanceof Blob) return { kind: "blob", blob: given.slice() }; // Node cannot send a File to a worker
+  if (isBytes(given)) return { kind: "bytes", bytes: new Uint8Array(given as ArrayBuffer) };
+  if (given instanceof URL) return { kind: "url", url: given.href };
+  if (typeof given === "string") return { kind: "url", url: address(given) };
+  if (typeof ReadableStream === "function" && given instanceof ReadableStream) {
+    if (given.locked) throw new BitNetError("InvalidOption", "the stream is being read already");
+    return { kind: "stream", pull: pulls.push(streamPull(given)) - 1 };
+  }
+  if (typeof given === "object" && given !== null && "read" in given) {
+    const { size, read } = given;
+    if (!Number.isSafeInteger(size) || size < 0 || typeof read !== "function")
+      throw new BitNetError("InvalidOption", "a source to read from is {size, read(offset, length)}");
+    const pull: Pull = {
+      async read(offset, length) {
+        const bytes: unknown = await read.call(given, offset, length);
+        if (!isBytes(bytes)) throw new BitNetError("Io", "read() must give bytes");
+        return new Uint8Array(bytes as ArrayBuffer).subarray(0, length);
+      },
+      close: () => {},
+    };
+    return { kind: "pull", pull: pulls.push(pull) - 1, size };
+  }
+  throw new BitNetError(
+    "InvalidOption",
+    "a model is a URL, a Blob or File, an ArrayBuffer, a Uint8Array, a ReadableStream or {size, read}",
+  );
+}
+
+/** hf:owner/repository[@revision]/path, of which the file is the last part. */
+function huggingFace(text: string): string {
+  const match = /^hf:([\w.-]+)\/([\w.-]+)(?:@([^/@]+))?\/(.+)$/.exec(text);
+  const parts = match?.[4]?.split("/") ?? [""];
+  if (match === null || parts.some((part) => ["", ".", ".."].includes(part))) {
+    throw new BitNetError("InvalidOption", `${text}: it is hf:owner/repository[@revision]/path/file.gguf`);
+  }
+  const [, owner, repository, revision = "main"] = match;
+  const path = parts.map(encodeURIComponent).join("/");
+  return `https://huggingface.co/${owner}/${repository}/resolve/${encodeURIComponent(revision)}/${path}`;
+}
+
+/** Against the page's address; outside browsers, what is no URL is a path. */
+function address(text: string): string {
+  if (/^hf:/i.test(text)) return huggingFace(text);
+  try {
+    const isUrl = /^[a-z][a-z0-9+.-]+:/i.test(text); // two letters: C:\ is a path
+    const path = builtin("node:path");
+    const url = builtin("node:url");
+    if (!isUrl && path && url && globalThis.document === undefined)
+      return url.pathToFileURL(path.resolve(text)).href;
+    return new URL(text, globalThis.document?.baseURI ?? globalThis.location?.href).href;
+  } catch {
+    throw new BitNetError("InvalidOption", `not a URL: ${text}`);
+  }
+}
