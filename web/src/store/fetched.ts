@@ -101,6 +101,7 @@ export async function openStreaming(
     const reader = needed ? checked(chunks, options, remote.sha256) : chunks;
     return {
       size: reader.size,
+      fetches: true,
       read: (offset, length, sink) => reader.read(offset, length, sink),
       finish: () => reader.finish(),
       close: async () => {

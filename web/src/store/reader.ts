@@ -8,6 +8,8 @@ export type Sink = (piece: Uint8Array, at: number) => void;
 
 export interface Reader {
   readonly size: number;
+  /** The bytes come over a network while they are read. */
+  readonly fetches?: boolean;
   /** Of a file in pieces several ranges may be asked for in any order; ascending ones are the fastest. One at a time. */
   read(offset: number, length: number, sink: Sink): Promise<void>;
   /** Core has read what it wants: checks the whole, where there is something to check it by. */

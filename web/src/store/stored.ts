@@ -13,6 +13,7 @@ import {
   type OpenNetwork,
   type Sized,
 } from "./fetched.js";
+import type { Release } from "./files.js";
 import { checkPin, type Pin } from "./hash.js";
 import type { Journal, Source } from "./journal.js";
 import { announcer, overhear } from "./news.js";
@@ -29,8 +30,7 @@ export async function openStored(
   const name = await store.nameOf(url);
   const there = await openCopy(url, version, store, options);
   if (there !== undefined) return there;
-  const quiet = overhear(name, (loaded, total) => options.onProgress("wait", loaded, total));
-  const release = (await store.locks.hold(partLock(name), {}).finally(quiet))!;
+  const release = await turn(name, store, options);
   try {
     const entry = await store.entry(name);
     if (entry?.journal.sha256 !== undefined) await store.settle(name, entry.journal.sha256);
@@ -42,6 +42,15 @@ export async function openStored(
     release();
     throw error;
   }
+}
+
+/** The part's lock, at once or when the tab that has it is done. */
+async function turn(name: string, store: Store, { onProgress }: FetchOptions): Promise<Release> {
+  const now = await store.locks.hold(partLock(name), { now: true });
+  if (now !== undefined) return now;
+  onProgress("wait", 0, 0);
+  const quiet = overhear(name, (loaded, total) => onProgress("wait", loaded, total));
+  return (await store.locks.hold(partLock(name), {}).finally(quiet))!;
 }
 
 /** What the server has now; undefined: it cannot be asked, so what is stored must do. */
@@ -103,7 +112,7 @@ async function openCopy(
     release();
     if (drop) await store.remove(found);
   };
-  return guarded(chunks, close, ["SourceChanged"]);
+  return guarded(chunks, close, ["SourceChanged"], false);
 }
 
 /** `close(true)` after errors of these codes, and when core refuses the bytes. */
@@ -111,6 +120,7 @@ function guarded(
   reader: Reader,
   close: (drop: boolean) => Promise<void>,
   codes: readonly string[],
+  fetches: boolean,
 ): Reader {
   const guard = async (action: Promise<void>) => {
     try {
@@ -124,6 +134,7 @@ function guarded(
   };
   return {
     size: reader.size,
+    fetches,
     read: (offset, length, sink) => guard(reader.read(offset, length, sink)),
     finish: () => guard(reader.finish()),
     close: (refused = false) => close(refused),
@@ -296,7 +307,7 @@ class Download {
       if (drop) await this.#drop(kept);
       this.#release();
     };
-    return guarded(reader, close, ["SourceChanged", "IntegrityFailed"]);
+    return guarded(reader, close, ["SourceChanged", "IntegrityFailed"], asked !== undefined);
   }
 
   async #askAgain(source: Source, size: number, start: number, end: number): Promise<Remote> {

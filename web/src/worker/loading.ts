@@ -65,14 +65,15 @@ async function loadFrom<L extends Ranges, T>(
 ): Promise<T> {
   const total = reader.size;
   const loader = target.beginLoad(total, settings);
-  report({ phase: "read", loaded: 0, total });
+  const phase = reader.fetches ? "download" : "read";
+  report({ phase, loaded: 0, total });
   try {
     for (;;) {
       const { offset, into } = loader.wanted();
       if (into.length === 0) break;
       await reader.read(offset, into.length, (piece, at) => {
         loader.wanted().into.set(piece, at); // asked again: the memory may have grown and moved
-        report({ phase: "read", loaded: offset + at + piece.length, total });
+        report({ phase, loaded: offset + at + piece.length, total });
       });
       check(loader.accept());
     }
