@@ -76,7 +76,8 @@ void Sha256::update(Bytes bytes) noexcept {
     const std::size_t taken = std::min(bytes.size(), rest_.size() - rest_bytes_);
     std::copy_n(bytes.data(), taken, rest_.data() + rest_bytes_);
     bytes = bytes.subspan(taken);
-    if ((rest_bytes_ += taken) < rest_.size())
+    rest_bytes_ += taken;
+    if (rest_bytes_ < rest_.size())
       return;
     block(rest_.data());
     rest_bytes_ = 0;

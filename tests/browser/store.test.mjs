@@ -11,7 +11,7 @@ const sha256 = createHash("sha256").update(model).digest("hex");
 
 /** A server of the model that counts, and does what the test says. */
 function modelServer() {
-  const state = { requests: 0, sent: 0, down: false, pace: 0, etag: '"v1"' };
+  const state = { requests: 0, sent: 0, down: false, pace: 0, held: false, etag: '"v1"' };
   const serve = async (request, response, headers) => {
     if (state.down) return request.socket.destroy();
     ++state.requests;
@@ -28,12 +28,38 @@ function modelServer() {
       const piece = model.subarray(at, Math.min(at + 65536, end));
       state.sent += piece.length;
       response.write(piece);
-      if (state.pace > 0) await new Promise((done) => setTimeout(done, state.pace));
+      while (state.held || state.pace > 0) {
+        await new Promise((done) => setTimeout(done, state.pace || 20));
+        if (!state.held || response.destroyed) break;
+      }
     }
     response.end();
   };
   return { state, serve };
 }
+
+/** A worker whose engine lacks something, or has little room: what is spoiled stands before the worker's own script. */
+const spoiled = (code) => (_, response, headers) =>
+  response
+    .writeHead(200, { ...headers, "Content-Type": "text/javascript" })
+    .end(`${code}; await import("/worker/worker.js");`);
+const workers = {
+  "/no-files.js": spoiled(
+    'Object.defineProperty(navigator, "storage", { value: undefined, configurable: true })',
+  ),
+  "/closed-files.js": spoiled(
+    'StorageManager.prototype.getDirectory = async () => { throw new DOMException("no", "SecurityError"); }',
+  ),
+  "/no-room.js": spoiled(
+    "StorageManager.prototype.estimate = async () => ({ usage: 0, quota: 1e6 })",
+  ),
+  "/full-disk.js": spoiled(`let left = 1_200_000;
+    const { write } = FileSystemSyncAccessHandle.prototype;
+    FileSystemSyncAccessHandle.prototype.write = function (bytes, options) {
+      if ((left -= bytes.length) < 0) throw new DOMException("full", "QuotaExceededError");
+      return write.call(this, bytes, options);
+    }`),
+};
 
 /** Loads in the page, says one sentence, and tells what happened. */
 const loadIn = (page, source, options = {}) =>
@@ -41,6 +67,7 @@ const loadIn = (page, source, options = {}) =>
     async (source, options) => {
       const { BitNet } = await import("/index.js");
       const progress = [];
+      globalThis.progress = progress;
       try {
         const loaded = await BitNet.load(source, {
           threads: 1,
@@ -75,7 +102,11 @@ const phases = ({ progress }) => [...new Set(progress.map(({ phase }) => phase))
 const chunkBytes = 1 << 19;
 const chunks = [];
 for (let at = 0; at < model.length; at += chunkBytes)
-  chunks.push(createHash("sha256").update(model.subarray(at, at + chunkBytes)).digest("hex"));
+  chunks.push(
+    createHash("sha256")
+      .update(model.subarray(at, at + chunkBytes))
+      .digest("hex"),
+  );
 const small = { integrity: { sha256, chunkBytes, chunks } }; // five chunks
 
 for (const which of browsers) {
@@ -83,7 +114,7 @@ for (const which of browsers) {
     const { state, serve } = modelServer();
     let server, session, page, url;
     before(async () => {
-      server = await serveTests(false, { "/model.gguf": serve });
+      server = await serveTests(false, { "/model.gguf": serve, ...workers });
       session = await launch(which);
       page = await blankPage(session.browser, `${server.url}/blank`);
       url = `${server.url}/model.gguf`;
@@ -112,23 +143,28 @@ for (const which of browsers) {
       assert.equal(phases(second), "start read done");
       assert.equal(state.requests, 1);
       for (const { progress } of [first, second])
-        for (let i = 1; i < progress.length; ++i) assert.ok(progress[i].loaded >= progress[i - 1].loaded);
+        for (let i = 1; i < progress.length; ++i)
+          assert.ok(progress[i].loaded >= progress[i - 1].loaded);
       assert.equal((await cacheOf(page, "usage")).bytes, model.length);
     });
 
     test("an abort leaves a part; the next load fetches the rest", async () => {
       await fresh();
       state.pace = 15;
-      const aborted = await page.evaluate(async (url, small) => {
-        const { BitNet } = await import("/index.js");
-        const controller = new AbortController();
-        return BitNet.load(url, {
-          ...small,
-          threads: 1,
-          signal: controller.signal,
-          onProgress: ({ loaded, total }) => loaded > 0.6 * total && controller.abort(),
-        }).catch((error) => error.code);
-      }, url, small);
+      const aborted = await page.evaluate(
+        async (url, small) => {
+          const { BitNet } = await import("/index.js");
+          const controller = new AbortController();
+          return BitNet.load(url, {
+            ...small,
+            threads: 1,
+            signal: controller.signal,
+            onProgress: ({ loaded, total }) => loaded > 0.6 * total && controller.abort(),
+          }).catch((error) => error.code);
+        },
+        url,
+        small,
+      );
       assert.equal(aborted, "Aborted");
       const [part] = await cacheOf(page, "list");
       assert.equal(part.complete, false);
@@ -136,7 +172,9 @@ for (const which of browsers) {
       Object.assign(state, { sent: 0, pace: 0 });
       const { text, message } = await loadIn(page, url, small);
       assert.ok(text, message);
-      console.log(`${which.name}: ${state.sent} of ${model.length} bytes again after an abort at 60%`);
+      console.log(
+        `${which.name}: ${state.sent} of ${model.length} bytes again after an abort at 60%`,
+      );
       assert.ok(state.sent <= model.length, `${state.sent}`);
     });
 
@@ -168,24 +206,54 @@ for (const which of browsers) {
 
     test("five tabs share one download; the writer's tab dies and another goes on", async () => {
       await fresh();
-      state.pace = 60;
+      state.pace = 15;
       const tabs = await Promise.all(
         Array.from({ length: 5 }, () => blankPage(session.browser, `${server.url}/blank`)),
       );
       const writer = await blankPage(session.browser, `${server.url}/blank`);
       const lost = loadIn(writer, url, small).catch(() => undefined);
       while (state.sent < model.length / 3) await new Promise((done) => setTimeout(done, 20));
+      state.held = true;
       const all = Promise.all(tabs.map((tab) => loadIn(tab, url, small)));
-      await new Promise((done) => setTimeout(done, 200));
+      const waits = () => globalThis.progress?.some(({ phase }) => phase === "wait") ?? false;
+      for (const tab of tabs)
+        while (!(await tab.evaluate(waits))) await new Promise((done) => setTimeout(done, 20));
       await writer.close();
       await lost;
+      state.held = false;
       const seen = await all;
       for (const { text, message } of seen) assert.equal(text, seen[0].text, message);
       assert.ok(seen[0].text);
-      assert.ok(seen.filter((one) => phases(one).includes("wait")).length >= 3, seen.map(phases).join("; "));
-      console.log(`${which.name}: ${state.sent} of ${model.length} bytes for six tabs, of which one died`);
+      console.log(
+        `${which.name}: ${state.sent} of ${model.length} bytes for six tabs, of which one died`,
+      );
       assert.ok(state.sent < 2 * model.length);
       await Promise.all(tabs.map((tab) => tab.close()));
+    });
+
+    test("no file system, no room, a disk that fills: from memory, each byte once, with a hint", async () => {
+      let text;
+      for (const [worker, why] of [
+        ["/no-files.js", /^$/],
+        ["/closed-files.js", /private window/],
+        ["/no-room.js", /no room/],
+        ["/full-disk.js", /no room/],
+      ]) {
+        await fresh();
+        const seen = await loadIn(page, url, { ...small, worker });
+        text ??= seen.text;
+        assert.equal(seen.text, text, `${worker}: ${seen.message}`);
+        assert.equal(state.sent, model.length, worker);
+        assert.match(seen.hint.replace(/^.*?(not stored|$)/, "$1"), why, worker);
+        assert.ok(
+          (await cacheOf(page, "list")).every(({ complete }) => !complete),
+          worker,
+        );
+      }
+      // What the full disk took is not fetched again.
+      state.sent = 0;
+      assert.equal((await loadIn(page, url, small)).text, text);
+      assert.equal(state.sent, model.length - 2 * chunkBytes);
     });
 
     test("pins, other versions, deleting", async () => {

@@ -37,7 +37,6 @@ export const advice: Readonly<Record<BitNetErrorCode, string>> = {
   IntegrityFailed:
     "Load again; if it happens again, the server has another file than the one that was asked for.",
   QuotaExceeded: "Delete stored models (BitNet.cache) or free space on the disk.",
-  MemoryLimit: "Choose a smaller model or context, or allow more memory.",
   Disposed: "Load the model or open the session again.",
   WorkerFailed: "Reload the page; if it happens again, choose a smaller model.",
   UnknownOption: "Correct the name, or leave the option out.",

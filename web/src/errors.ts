@@ -9,7 +9,6 @@ const webErrors = {
   SourceChanged: "the file changed while it was read",
   IntegrityFailed: "the bytes are not the ones that were named",
   QuotaExceeded: "there is no room to store more",
-  MemoryLimit: "the model needs more memory than it may take",
   Disposed: "the model or session has been disposed",
   WorkerFailed: "the worker that runs the model has failed",
   UnknownOption: "there is no option of that name",

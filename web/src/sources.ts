@@ -48,7 +48,10 @@ function sourceOf(given: ModelSource, pulls: Pull[]): Source {
   if (typeof given === "object" && given !== null && "read" in given) {
     const { size, read } = given;
     if (!Number.isSafeInteger(size) || size < 0 || typeof read !== "function")
-      throw new BitNetError("InvalidOption", "a source to read from is {size, read(offset, length)}");
+      throw new BitNetError(
+        "InvalidOption",
+        "a source to read from is {size, read(offset, length)}",
+      );
     const pull: Pull = {
       async read(offset, length) {
         const bytes: unknown = await read.call(given, offset, length);
@@ -70,7 +73,10 @@ function huggingFace(text: string): string {
   const match = /^hf:([\w.-]+)\/([\w.-]+)(?:@([^/@]+))?\/(.+)$/.exec(text);
   const parts = match?.[4]?.split("/") ?? [""];
   if (match === null || parts.some((part) => ["", ".", ".."].includes(part))) {
-    throw new BitNetError("InvalidOption", `${text}: it is hf:owner/repository[@revision]/path/file.gguf`);
+    throw new BitNetError(
+      "InvalidOption",
+      `${text}: it is hf:owner/repository[@revision]/path/file.gguf`,
+    );
   }
   const [, owner, repository, revision = "main"] = match;
   const path = parts.map(encodeURIComponent).join("/");

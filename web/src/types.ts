@@ -11,7 +11,10 @@ export interface RandomAccess {
   /** Bytes of the file. */
   size: number;
   /** Up to `length` bytes at `offset`, at least one. They are copied. */
-  read(offset: number, length: number): Promise<Uint8Array | ArrayBuffer> | Uint8Array | ArrayBuffer;
+  read(
+    offset: number,
+    length: number,
+  ): Promise<Uint8Array | ArrayBuffer> | Uint8Array | ArrayBuffer;
 }
 
 /**
@@ -19,19 +22,11 @@ export interface RandomAccess {
  * for Hugging Face, or outside browsers a path. Without a source, the small story model that the package carries.
  */
 export type ModelSource =
-  | string
-  | URL
-  | Blob
-  | ArrayBuffer
-  | Uint8Array
-  | ReadableStream<Uint8Array>
-  | RandomAccess;
+  string | URL | Blob | ArrayBuffer | Uint8Array | ReadableStream<Uint8Array> | RandomAccess;
 
 /** What the file must be: "sha256-" and its hash, hexadecimal or base64; or that of each chunk of it, or both. */
 export type Integrity =
-  | string
-  | { sha256?: string; chunkBytes: number; chunks: readonly string[] }
-  | { sha256: string };
+  string | { sha256?: string; chunkBytes: number; chunks: readonly string[] } | { sha256: string };
 
 export interface Progress {
   /** start: the engine; wait: another tab downloads the same file; download; read: what is here already; done. */

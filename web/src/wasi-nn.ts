@@ -126,7 +126,8 @@ async function preload(
       finishLoad: (loader: Loader) => check(loader.finish(model)),
       hasher: () => coreHasher(module),
     };
-    const pull = (index: number, offset: number, length: number) => pulls[index]!.read(offset, length);
+    const pull = (index: number, offset: number, length: number) =>
+      pulls[index]!.read(offset, length);
     await load(target, source, {}, { ...fetchDefaults, cache: false }, pull, () => {});
     check(models.add(name, model));
   } catch (error) {
@@ -223,13 +224,11 @@ export class WasiNN {
 /** Starts the module in this thread and loads the models. */
 export async function createWasiNN(given?: WasiNNOptions): Promise<WasiNN> {
   const options = readOptions<WasiNNOptions>(given, checks);
-  const sources = Object.entries(options.preload ?? {}).map(
-    ([name, given]) => {
-      const pulls: Pull[] = [];
-      const source = readSource(given === "builtin" ? builtinModel() : given, pulls);
-      return { name, source, pulls };
-    },
-  );
+  const sources = Object.entries(options.preload ?? {}).map(([name, given]) => {
+    const pulls: Pull[] = [];
+    const source = readSource(given === "builtin" ? builtinModel() : given, pulls);
+    return { name, source, pulls };
+  });
   const running = await start(options);
   try {
     const models = new running.module.Models();

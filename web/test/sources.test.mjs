@@ -131,7 +131,8 @@ test("failures that pass: by default a server has four more tries", async () => 
     model: (request, response) => {
       if (++calls % 2 === 1) return response.writeHead(503).end();
       response.writeHead(200, { "Content-Length": modelBytes.length });
-      if (calls === 2) return response.write(modelBytes.subarray(0, half), () => response.destroy());
+      if (calls === 2)
+        return response.write(modelBytes.subarray(0, half), () => response.destroy());
       response.end(modelBytes);
     },
   });
@@ -156,7 +157,13 @@ test("streams and functions that fail end in a typed error, and a stream is let 
   await refuses(from({ size, read: throws }), "Io", /mine/);
   await refuses(from({ size, read: () => "text" }), "Io");
   await refuses(from({ size, read: () => new Uint8Array() }), "Truncated");
-  for (const bad of [{ size: -1, read: throws }, { size: 1.5, read: throws }, { size, read: 1 }, { size }, {}])
+  for (const bad of [
+    { size: -1, read: throws },
+    { size: 1.5, read: throws },
+    { size, read: 1 },
+    { size },
+    {},
+  ])
     await refuses(from(bad), "InvalidOption");
   let ended;
   const cancelled = new Promise((done) => (ended = done));
@@ -170,7 +177,11 @@ test("integrity holds for every kind of source", async () => {
   const chunkBytes = 1 << 20;
   const chunks = [];
   for (let at = 0; at < modelBytes.length; at += chunkBytes)
-    chunks.push(createHash("sha256").update(modelBytes.subarray(at, at + chunkBytes)).digest("hex"));
+    chunks.push(
+      createHash("sha256")
+        .update(modelBytes.subarray(at, at + chunkBytes))
+        .digest("hex"),
+    );
   const flipped = new Uint8Array(modelBytes);
   flipped[modelBytes.length - 5] ^= 1;
   const kinds = (bytes) => [
@@ -179,12 +190,21 @@ test("integrity holds for every kind of source", async () => {
     new Blob([bytes]).stream(),
     { size: bytes.length, read: (at, length) => bytes.subarray(at, at + length) },
   ];
-  for (const integrity of [`sha256-${sha256}`, { sha256 }, { chunkBytes, chunks }, { sha256, chunkBytes, chunks }]) {
+  for (const integrity of [
+    `sha256-${sha256}`,
+    { sha256 },
+    { chunkBytes, chunks },
+    { sha256, chunkBytes, chunks },
+  ]) {
     for (const source of [...kinds(modelBytes), modelPath, undefined, server.url("good")])
       await (await load({ integrity }, source)).dispose();
-    for (const source of kinds(flipped)) await refuses(load({ integrity }, source), "IntegrityFailed");
+    for (const source of kinds(flipped))
+      await refuses(load({ integrity }, source), "IntegrityFailed");
   }
-  await refuses(load({ integrity: `sha256-${sha256.replace(/^./, (x) => (x === "0" ? "1" : "0"))}` }), "IntegrityFailed");
+  await refuses(
+    load({ integrity: `sha256-${sha256.replace(/^./, (x) => (x === "0" ? "1" : "0"))}` }),
+    "IntegrityFailed",
+  );
   await refuses(load({ integrity: "md5-1234" }), "InvalidOption", /integrity/);
 });
 
@@ -194,7 +214,16 @@ test("hf: addresses are made whole, and nothing else is taken for one", () => {
   assert.equal(url("hf:owner/repo/model.gguf"), `${at}/main/model.gguf`);
   assert.equal(url("hf:owner/repo@v1.0/some folder/m.gguf"), `${at}/v1.0/some%20folder/m.gguf`);
   assert.equal(url("hf:owner/repo@refs%2Fpr%2F1/m.gguf"), `${at}/refs%252Fpr%252F1/m.gguf`);
-  for (const bad of ["hf:", "hf:owner", "hf:owner/repo", "hf:owner/repo/", "hf:a/b/../c", "hf://a/b/c", "hf:a/b@/c", "hf:a?b/c/d"])
+  for (const bad of [
+    "hf:",
+    "hf:owner",
+    "hf:owner/repo",
+    "hf:owner/repo/",
+    "hf:a/b/../c",
+    "hf://a/b/c",
+    "hf:a/b@/c",
+    "hf:a?b/c/d",
+  ])
     assert.throws(() => url(bad), { code: "InvalidOption" }, bad);
   assert.match(url("owner/repo/model.gguf"), /^file:.*\/owner\/repo\/model\.gguf$/);
 });

@@ -35,13 +35,19 @@ export class MemoryFiles {
   open = async (name) => {
     if (this.open_.has(name)) throw Object.assign(new Error(`${name} is open`), { name: "Busy" });
     this.open_.add(name);
-    const file = this.contents.get(name) ?? { now: Buffer.alloc(0), disk: Buffer.alloc(0), time: 0 };
+    const file = this.contents.get(name) ?? {
+      now: Buffer.alloc(0),
+      disk: Buffer.alloc(0),
+      time: 0,
+    };
     this.contents.set(name, file);
     const life = this.lives;
-    const alive = (action) => (...given) => {
-      if (life !== this.lives) throw new Error("written by the dead");
-      return action(...given);
-    };
+    const alive =
+      (action) =>
+      (...given) => {
+        if (life !== this.lives) throw new Error("written by the dead");
+        return action(...given);
+      };
     const handle = {
       size: () => file.now.length,
       read: (into, at) => file.now.copy(into, 0, at, at + into.length),
@@ -129,7 +135,10 @@ export class MemoryLocks {
       this.held.set(ask.name, [...(this.held.get(ask.name) ?? []), mark]);
       ask.done(() => {
         const held = this.held.get(ask.name) ?? [];
-        this.held.set(ask.name, held.filter((one) => one !== mark));
+        this.held.set(
+          ask.name,
+          held.filter((one) => one !== mark),
+        );
         this.#serve();
       });
       return false;

@@ -9,7 +9,15 @@ import { parseJournal } from "../dist/store/journal.js";
 import { WrongLength } from "../dist/store/remote.js";
 import { Store } from "../dist/store/store.js";
 import { openStored } from "../dist/store/stored.js";
-import { answer, fileServer, hasher, makeFile, MemoryFiles, MemoryLocks, sha256 } from "./store-support.mjs";
+import {
+  answer,
+  fileServer,
+  hasher,
+  makeFile,
+  MemoryFiles,
+  MemoryLocks,
+  sha256,
+} from "./store-support.mjs";
 
 const chunkBytes = 65536;
 const file = makeFile(20 * chunkBytes + 1234);
@@ -73,7 +81,8 @@ async function load(more = {}, url = server.url) {
     }
   }
 }
-const loads = async (bytes = file, more) => assert.ok(bytes.equals(await load(more)), "other bytes");
+const loads = async (bytes = file, more) =>
+  assert.ok(bytes.equals(await load(more)), "other bytes");
 const refuses = (code, more) =>
   assert.rejects(load(more), (error) => {
     assert.equal(error.code, code, error.stack);
@@ -241,7 +250,8 @@ test("pinned chunks: one bad answer is asked for again, two are IntegrityFailed"
   const pin = { chunkBytes, chunks: hashes };
   let flips = 1;
   server.hook = (request, response) => {
-    if (request.headers.range !== `bytes=${5 * chunkBytes}-${6 * chunkBytes - 1}` || flips-- <= 0) return false;
+    if (request.headers.range !== `bytes=${5 * chunkBytes}-${6 * chunkBytes - 1}` || flips-- <= 0)
+      return false;
     const bad = Buffer.from(file);
     bad[5 * chunkBytes + 99] ^= 16;
     answer({ ...server, file: bad }, request, response);
@@ -296,10 +306,15 @@ test("what passes is tried again: hang-ups, stalls, errors, other ranges, web pa
     (_, response) => response.writeHead(429, { "Retry-After": "0" }).end(),
     (_, response) => response.writeHead(200, { "Content-Type": "text/html" }).end("<p>Sign in"),
     (request, response) =>
-      answer(server, request, response, { headers: { "Content-Range": `bytes 5-9/${file.length}` } }),
+      answer(server, request, response, {
+        headers: { "Content-Range": `bytes 5-9/${file.length}` },
+      }),
     (request, response) => {
       const [, start, end] = /(\d+)-(\d+)/.exec(request.headers.range ?? "");
-      response.writeHead(206, { ETag: server.etag, "Content-Range": `bytes ${start}-${end}/${file.length}` });
+      response.writeHead(206, {
+        ETag: server.etag,
+        "Content-Range": `bytes ${start}-${end}/${file.length}`,
+      });
       response.end(file.subarray(Number(start), Number(end) - 9));
     },
   ];
@@ -323,14 +338,24 @@ test("faults that stay are typed: what, and within seconds", async () => {
     await refuses(code, { retries: 1, ...more });
   };
   await always((request) => request.socket.destroy(), "Io");
-  await always((request, response) => answer(server, request, response, { stall: 100 }), "Stalled", {
-    stallTimeout: 400,
-  });
+  await always(
+    (request, response) => answer(server, request, response, { stall: 100 }),
+    "Stalled",
+    {
+      stallTimeout: 400,
+    },
+  );
   await always((_, response) => response.writeHead(503).end(), "Http");
   await always((_, response) => response.writeHead(404).end(), "Http");
   await always((_, response) => response.writeHead(503, { "Retry-After": "3600" }).end(), "Http");
-  await always((_, response) => response.writeHead(206, { "Content-Range": "nonsense" }).end("x"), "Io");
-  await always((_, response) => response.writeHead(200, { "Content-Type": "text/html" }).end("<p>"), "Io");
+  await always(
+    (_, response) => response.writeHead(206, { "Content-Range": "nonsense" }).end("x"),
+    "Io",
+  );
+  await always(
+    (_, response) => response.writeHead(200, { "Content-Type": "text/html" }).end("<p>"),
+    "Io",
+  );
   assert.ok(performance.now() - begun < 8000);
   // Nothing was lost meanwhile.
   server.reset();
@@ -341,7 +366,8 @@ test("faults that stay are typed: what, and within seconds", async () => {
 
 test("what is no model is refused before a byte is stored", async () => {
   const answers = [
-    (_, response) => response.writeHead(200, { "Content-Type": "text/html" }).end("<!doctype html>"),
+    (_, response) =>
+      response.writeHead(200, { "Content-Type": "text/html" }).end("<!doctype html>"),
     (_, response) => response.writeHead(200).end("<!doctype html>, without saying so"),
     (_, response) => response.writeHead(206, { "Content-Range": "bytes 0-3/4" }).end("PK\x03\x04"),
     (_, response) => response.writeHead(200, { "Content-Length": 0 }).end(),
@@ -409,7 +435,8 @@ test("a server without ranges: one stream, begun again where it broke", async ()
   assert.equal(server.requests.length, 1);
   files = new MemoryFiles();
   server.reset();
-  server.hook = (request, response, n) => n === 0 && (answer(server, request, response, { cut: 9 * chunkBytes + 7 }), true);
+  server.hook = (request, response, n) =>
+    n === 0 && (answer(server, request, response, { cut: 9 * chunkBytes + 7 }), true);
   await loads();
   isStored();
   assert.equal(server.requests.length, 2);
@@ -428,9 +455,14 @@ test("bodies of unknown or wrong length, and compressed ones", async () => {
   const zipped = gzipSync(file);
   const ways = {
     chunked: (_, response) => response.writeHead(200, { ETag: '"c"' }).end(file),
-    gzip: (_, response) => response.writeHead(200, { "Content-Encoding": "gzip", "Content-Length": zipped.length }).end(zipped),
+    gzip: (_, response) =>
+      response
+        .writeHead(200, { "Content-Encoding": "gzip", "Content-Length": zipped.length })
+        .end(zipped),
     "gzip of a range": (request, response) =>
-      answer({ ...server, file: zipped, ranges: true }, request, response, { headers: { "Content-Encoding": "gzip" } }),
+      answer({ ...server, file: zipped, ranges: true }, request, response, {
+        headers: { "Content-Encoding": "gzip" },
+      }),
   };
   for (const [name, give] of Object.entries(ways)) {
     files = new MemoryFiles();
@@ -553,7 +585,11 @@ test("files in use are not removed; others are, with what nobody speaks of", asy
   assert.equal(await store().clear(), false);
   isStored();
   await copy.close();
-  files.contents.set(`${"0".repeat(64)}.part`, { now: Buffer.from("x"), disk: Buffer.from("x"), time: 0 });
+  files.contents.set(`${"0".repeat(64)}.part`, {
+    now: Buffer.from("x"),
+    disk: Buffer.from("x"),
+    time: 0,
+  });
   assert.equal(await store().clear(), true);
   isNowhere();
 });
@@ -570,7 +606,8 @@ test("without a store: the same faults, a window of memory, hashes all the same"
   assert.ok(file.equals(await readAll(reader)));
   await assert.rejects(stream({ pin: { sha256: sha256(other) } }), { code: "IntegrityFailed" });
   server.ranges = false;
-  server.hook = (request, response, n) => n === 0 && (answer(server, request, response, { cut: 200_000 }), true);
+  server.hook = (request, response, n) =>
+    n === 0 && (answer(server, request, response, { cut: 200_000 }), true);
   server.requests = [];
   assert.ok(file.equals(await stream({ pin: { sha256: sha256(file) } })));
 });
@@ -578,10 +615,32 @@ test("without a store: the same faults, a window of memory, hashes all the same"
 test("readIntegrity takes what subresource integrity takes, and refuses the rest", () => {
   const hash = sha256(file);
   const base64 = Buffer.from(hash, "hex").toString("base64");
-  for (const good of [hash, hash.toUpperCase(), `sha256-${hash}`, `sha256-${base64}`, base64, base64.slice(0, 43), { sha256: hash }])
+  for (const good of [
+    hash,
+    hash.toUpperCase(),
+    `sha256-${hash}`,
+    `sha256-${base64}`,
+    base64,
+    base64.slice(0, 43),
+    { sha256: hash },
+  ])
     assert.equal(readIntegrity(good).sha256, hash);
   assert.equal(readIntegrity(undefined), undefined);
-  for (const bad of ["", "sha256-", `sha512-${hash}`, hash.slice(1), 5, null, {}, [], { sha256: 5 }, { chunks: [hash] }, { md5: hash },
-    { chunks: [], chunkBytes }, { chunks: [hash], chunkBytes: 5 }, { sha256: hash, extra: 1 }])
+  for (const bad of [
+    "",
+    "sha256-",
+    `sha512-${hash}`,
+    hash.slice(1),
+    5,
+    null,
+    {},
+    [],
+    { sha256: 5 },
+    { chunks: [hash] },
+    { md5: hash },
+    { chunks: [], chunkBytes },
+    { chunks: [hash], chunkBytes: 5 },
+    { sha256: hash, extra: 1 },
+  ])
     assert.throws(() => readIntegrity(bad), { code: "InvalidOption" });
 });

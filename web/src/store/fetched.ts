@@ -36,10 +36,7 @@ export function openNetwork(
 }
 
 /** A remote file, or the Blob that a stream of unknown size was spooled to. */
-export async function originOf(
-  remote: Remote,
-  options: FetchOptions,
-): Promise<Sized> {
+export async function originOf(remote: Remote, options: FetchOptions): Promise<Sized> {
   const { size, ranged } = remote;
   if (size !== undefined && !options.spool) {
     return { size, ranged, fetch: (start, end, onBytes) => remote.fetch(start, end, onBytes) };

@@ -30,7 +30,10 @@ export type Release = () => void;
 
 export interface Locks {
   /** undefined: `now` was asked for and somebody else holds it. */
-  hold(name: string, how: { shared?: boolean; now?: boolean; signal?: AbortSignal }): Promise<Release | undefined>;
+  hold(
+    name: string,
+    how: { shared?: boolean; now?: boolean; signal?: AbortSignal },
+  ): Promise<Release | undefined>;
 }
 
 export interface Room {

@@ -21,7 +21,10 @@ function openChannel(): BroadcastChannel | undefined {
 }
 
 /** Returns what tells the others, and what ends that. */
-export function announcer(name: string): { tell(loaded: number, total: number): void; end(): void } {
+export function announcer(name: string): {
+  tell(loaded: number, total: number): void;
+  end(): void;
+} {
   const channel = openChannel();
   let told = -Infinity;
   return {

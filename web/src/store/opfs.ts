@@ -64,7 +64,9 @@ class OriginFiles implements Files {
       try {
         return asHandle(await handle.createSyncAccessHandle());
       } catch (error) {
-        const busy = ["NoModificationAllowedError", "InvalidStateError"].includes(String(nameOf(error)));
+        const busy = ["NoModificationAllowedError", "InvalidStateError"].includes(
+          String(nameOf(error)),
+        );
         if (!busy || performance.now() - begun > busyFor) throw asBitNetError(error, "Io");
         await new Promise((done) => setTimeout(done, busyPause));
       }

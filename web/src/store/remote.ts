@@ -95,11 +95,7 @@ class Body {
     this.#network = network;
   }
 
-  static async open(
-    url: string,
-    headers: Record<string, string>,
-    network: Network,
-  ): Promise<Body> {
+  static async open(url: string, headers: Record<string, string>, network: Network): Promise<Body> {
     const body = new Body(url, network);
     const { signal } = network;
     if (signal.aborted) throw new BitNetError("Aborted");
@@ -215,7 +211,9 @@ const isOtherVersion = (a: Validator, b: Validator) =>
     ? a.etag !== b.etag
     : a.modified !== undefined && b.modified !== undefined && a.modified !== b.modified;
 
-function parseContentRange(value: string | null): { start: number; end: number; size: number } | undefined {
+function parseContentRange(
+  value: string | null,
+): { start: number; end: number; size: number } | undefined {
   const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16})$/.exec(value ?? "");
   if (match === null) return undefined;
   const [start, last, size] = match.slice(1).map(Number) as [number, number, number];
@@ -272,12 +270,12 @@ export class Remote {
    */
   static async open(url: string, network: Network, start: number, end: number): Promise<Remote> {
     let ranges = true;
-    let doubted = false;
+    let failures = 0;
     return retrying(network, async () => {
-      // Where a server's CORS does not allow the header, the failure looks like that of a network.
-      const withRange = ranges && !(doubted && isCrossOrigin(url));
-      const headers: Record<string, string> = withRange ? { Range: `bytes=${start}-${end - 1}` } : {};
-      doubted = !doubted;
+      // Where a server's CORS does not allow the header, the failure looks like that of a network: one try goes without.
+      const without = !ranges || (failures === 2 && isCrossOrigin(url));
+      const headers: Record<string, string> = without ? {} : { Range: `bytes=${start}-${end - 1}` };
+      ++failures;
       const body = await Body.open(url, headers, network);
       try {
         const { status } = body.response;
@@ -289,7 +287,9 @@ export class Remote {
           const asked = range?.start === start && range.end === Math.min(end, range.size);
           if (!asked || !body.isPlain) {
             ranges = false; // it does not do ranges right: the next try takes all
-            throw new Passing(new BitNetError("Io", `${url}: the server answers another range than asked for`));
+            throw new Passing(
+              new BitNetError("Io", `${url}: the server answers another range than asked for`),
+            );
           }
         }
         if (status === 200 || start === 0) await refuseOthers(body, url);
@@ -337,10 +337,13 @@ export class Remote {
       const body = this.#position === 0 && !this.ranged ? this.#takeBody() : undefined;
       const from = body ?? (await this.#openWhole());
       try {
-        return await spool(async () => from.take(Infinity), (count) => {
-          counted += count;
-          onBytes(count);
-        });
+        return await spool(
+          async () => from.take(Infinity),
+          (count) => {
+            counted += count;
+            onBytes(count);
+          },
+        );
       } catch (error) {
         onBytes(-counted);
         throw error;
@@ -390,10 +393,17 @@ export class Remote {
   /** After [.., end) has been taken as far as `position`: a range must have ended there, and a whole body with the file. */
   async #checkEnd(body: Body, position: number, end: number): Promise<void> {
     const short = position < end;
-    const more = !short && (this.ranged || end === this.size) ? (await body.peek(1)).length > 0 : false;
+    const more =
+      !short && (this.ranged || end === this.size) ? (await body.peek(1)).length > 0 : false;
     if (this.ranged) {
-      if (short) throw new Passing(new BitNetError("Io", `${this.url}: the server ended a range at byte ${position}`));
-      if (more) throw new Passing(new BitNetError("Io", `${this.url}: the server sent more than the range`));
+      if (short)
+        throw new Passing(
+          new BitNetError("Io", `${this.url}: the server ended a range at byte ${position}`),
+        );
+      if (more)
+        throw new Passing(
+          new BitNetError("Io", `${this.url}: the server sent more than the range`),
+        );
       return body.close();
     }
     if (short || more) throw new WrongLength();
@@ -411,7 +421,8 @@ export class Remote {
     const { etag, modified } = this.validator;
     const condition = etag ?? modified;
     // Not across origins: there the header asks for a permission that few servers give. What comes is compared anyway.
-    const ifRange = condition !== undefined && !isCrossOrigin(this.url) ? { "If-Range": condition } : {};
+    const ifRange =
+      condition !== undefined && !isCrossOrigin(this.url) ? { "If-Range": condition } : {};
     const headers = { Range: `bytes=${start}-${end - 1}`, ...ifRange };
     const body = await Body.open(this.url, headers, this.#network);
     if (body.isPage) this.#refuse(body, "a web page came instead of the file");

@@ -93,7 +93,10 @@ export class Store {
       release();
       return undefined;
     }
-    return { copy: new Copy(entry.journal, this.files, wholeOf(name), file, this.#hasher), release };
+    return {
+      copy: new Copy(entry.journal, this.files, wholeOf(name), file, this.#hasher),
+      release,
+    };
   }
 
   /** Under the part's lock: go on with the part that is there. */

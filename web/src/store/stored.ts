@@ -127,7 +127,8 @@ function guarded(
       await action;
     } catch (error) {
       const wrong =
-        error instanceof WrongLength || (error instanceof BitNetError && codes.includes(error.code));
+        error instanceof WrongLength ||
+        (error instanceof BitNetError && codes.includes(error.code));
       if (wrong) await close(true);
       throw error;
     }
@@ -150,13 +151,7 @@ class Download {
   readonly #release: () => void;
   readonly #net: OpenNetwork;
 
-  constructor(
-    url: string,
-    name: string,
-    store: Store,
-    options: FetchOptions,
-    release: () => void,
-  ) {
+  constructor(url: string, name: string, store: Store, options: FetchOptions, release: () => void) {
     this.#url = url;
     this.#name = name;
     this.#store = store;
@@ -283,7 +278,8 @@ class Download {
           news.tell(bytes, size);
           onProgress("download", bytes, size);
         },
-        onFull: (reason) => onHint(`not stored: ${reason.message}; the next visit goes on from what is`),
+        onFull: (reason) =>
+          onHint(`not stored: ${reason.message}; the next visit goes on from what is`),
       },
       part,
       async (start, end) => origin ?? asked ?? this.#askAgain(source, size, start, end),

@@ -119,7 +119,10 @@ export async function load<L extends Ranges, T>(
       // Each is worth one more beginning: another file than before, or another length than was announced.
       if (codeOf(error) === "SourceChanged" && !changed) changed = true;
       else if (error instanceof WrongLength && !wrongLength) wrongLength = true;
-      else throw error instanceof WrongLength ? new BitNetError("Io", "the server sent another length twice") : error;
+      else
+        throw error instanceof WrongLength
+          ? new BitNetError("Io", "the server sent another length twice")
+          : error;
     } finally {
       await reader?.close(refused);
     }

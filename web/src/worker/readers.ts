@@ -103,7 +103,10 @@ function pinned(reader: Reader, pin: Pin | undefined, hasher: MakeHasher): Reade
   };
 }
 
-async function localReader(source: Exclude<Source, { kind: "url" }>, opening: Opening): Promise<Reader> {
+async function localReader(
+  source: Exclude<Source, { kind: "url" }>,
+  opening: Opening,
+): Promise<Reader> {
   const { pull } = opening;
   switch (source.kind) {
     case "bytes":
