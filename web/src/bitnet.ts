@@ -101,6 +101,7 @@ async function open<T>(options: LoadOptions, use: (running: Running) => Promise<
 
 const builtinModel = () => new URL("./bitnet-tiny-stories.gguf", import.meta.url);
 
+/** The entry of the package. */
 export const BitNet = {
   /** Load a model into a worker of its own. */
   async load(source?: ModelSource, given?: LoadOptions): Promise<Model> {

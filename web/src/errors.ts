@@ -29,6 +29,7 @@ export interface ErrorData {
   status?: number;
 }
 
+/** The one kind of error that calls of this package fail with. */
 export class BitNetError extends Error {
   override readonly name: string = "BitNetError";
   readonly code: BitNetErrorCode;
@@ -47,7 +48,7 @@ export class BitNetError extends Error {
     if (status !== undefined) this.status = status;
   }
 
-  /** From a number of core's table. */
+  /** @internal From a number of core's table. */
   static fromCore(number: number, detail: string): BitNetError {
     const name = coreErrorNames[number];
     return name === undefined
@@ -55,10 +56,12 @@ export class BitNetError extends Error {
       : new BitNetError(name, detail);
   }
 
+  /** @internal */
   static fromData(data: ErrorData): BitNetError {
     return new BitNetError(data.code, data.detail, data.status);
   }
 
+  /** @internal */
   toData(): ErrorData {
     const { code, detail, status } = this;
     return status === undefined ? { code, detail } : { code, detail, status };

@@ -5,6 +5,7 @@
 export type Flavour = "relaxed-mt" | "simd-mt" | "relaxed-st" | "simd-st";
 export const allFlavours: readonly Flavour[] = ["relaxed-mt", "simd-mt", "relaxed-st", "simd-st"];
 
+/** What this engine can run. */
 export interface Features {
   simd: boolean;
   /** Relaxed SIMD is there and its dot product gives the right answer. */

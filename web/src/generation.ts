@@ -17,6 +17,7 @@ export interface Generator {
   abort(id: number): void;
 }
 
+/** A generation under way: iterate over its text, or await its `result`. */
 export class Generation implements AsyncGenerator<string, GenerationResult, undefined> {
   /** The numbers so far. */
   stats: GenerationStats = {

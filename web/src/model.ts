@@ -13,6 +13,7 @@ import type {
 } from "./types.js";
 import type { Client } from "./worker/client.js";
 
+/** A loaded model. */
 export class Model {
   readonly info: ModelInfo;
   /** Answer a conversation in the model's first session: the short form, and `chat.completions.create()`. */

@@ -43,6 +43,7 @@ export interface Chat {
   readonly completions: ChatCompletions;
 }
 
+/** A conversation on a loaded model. */
 export class Session {
   /** Tokens that the context can hold. */
   readonly capacity: number;

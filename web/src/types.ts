@@ -1,6 +1,7 @@
 // The plain shapes that callers give and get.
 import type { Flavour } from "./features.js";
 
+/** A message of a conversation. */
 export interface ChatMessage {
   role: "system" | "user" | "assistant";
   content: string;
@@ -28,6 +29,7 @@ export type ModelSource =
 export type Integrity =
   string | { sha256?: string; chunkBytes: number; chunks: readonly string[] } | { sha256: string };
 
+/** How far a load is. */
 export interface Progress {
   /** start: the engine; wait: another tab downloads the same file; download; read: what is here already; done. */
   phase: "start" | "wait" | "download" | "read" | "done";
@@ -62,7 +64,9 @@ export interface CacheUsage {
   quota: number;
 }
 
+/** What BitNet.load() takes beside the source. */
 export interface LoadOptions {
+  /** Told now and then how far the load is. What it throws fails the load. */
   onProgress?: (progress: Progress) => void;
   /**
    * Whether files from http(s) addresses are stored in the origin private file system, where the engine has one. A stored file
@@ -104,15 +108,21 @@ export interface LoadOptions {
   startTimeout?: number;
 }
 
+/** What chat() and generate() take. */
 export interface GenerateOptions {
   /** 0: until the model ends its turn, a stop string, or the end of the context. */
   maxTokens?: number;
   /** 0: always the likeliest token. */
   temperature?: number;
+  /** Sample among so many of the likeliest tokens; 0: all. */
   topK?: number;
+  /** Sample among the likeliest tokens that make up so much of the probability; 1: all. */
   topP?: number;
+  /** Drop tokens below this times the likeliest; 0: none. */
   minP?: number;
+  /** What the logit of a token that occurred is divided by; 1: off. */
   repetitionPenalty?: number;
+  /** How many recent tokens the penalties look at. */
   repetitionWindow?: number;
   /** The same seed gives the same text, on every engine. */
   seed?: number | bigint;
@@ -126,8 +136,10 @@ export interface GenerateOptions {
   signal?: AbortSignal;
 }
 
+/** Why a generation ended: by the model, a stop string, maxTokens, a full context, a reader that left. */
 export type FinishReason = "end" | "stop" | "length" | "context" | "aborted";
 
+/** Numbers of a generation. */
 export interface GenerationStats {
   /** Tokens of the prompt, and how many of them are evaluated so far (those found in the cache included). */
   promptTokens: number;
@@ -143,6 +155,7 @@ export interface GenerationStats {
   seed: bigint;
 }
 
+/** A generation that has ended. */
 export interface GenerationResult extends GenerationStats {
   finishReason: FinishReason;
   text: string;
@@ -160,6 +173,7 @@ export interface SessionOptions {
   batch?: number;
 }
 
+/** What a loaded model is, and how it runs here. */
 export interface ModelInfo {
   name: string;
   architecture: string;
@@ -196,6 +210,7 @@ export interface ModelInfo {
   hint: string;
 }
 
+/** What a model takes, in bytes. */
 export interface MemoryReport {
   /** Memory of the WebAssembly module: everything below and some room. */
   wasmBytes: number;
@@ -203,6 +218,7 @@ export interface MemoryReport {
   sessionBytes: number;
 }
 
+/** What BitNet.selfTest() compared. */
 export interface SelfTestResult {
   flavour: Flavour;
   threads: number;

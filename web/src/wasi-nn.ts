@@ -27,6 +27,7 @@ export type { OutputRule } from "./generated/nn-module.js";
 export type { Guest, WasiNNImports } from "./nn/guest.js";
 export type { ModelSource } from "./types.js";
 
+/** What createWasiNN() takes. */
 export interface WasiNNOptions {
   /** The models that guests may load by name; "builtin": the small story model of the package. */
   preload?: Record<string, ModelSource>;

@@ -293,7 +293,7 @@ test("aborts and readers that leave end all choices; the next call works", async
 });
 
 test("a session of its own has them too", async () => {
-  await using session = await model.session();
+  const session = await model.session();
   const answer = await session.chat.completions.create({ messages, max_tokens: 3, seed: 1 });
   assert.equal(answer.usage.completion_tokens, 3);
   assert.ok(session.tokens > answer.usage.prompt_tokens);

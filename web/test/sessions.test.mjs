@@ -17,8 +17,9 @@ test("a session has its own cache, options and numbers", async () => {
   assert.ok(session instanceof Session);
   assert.equal(session.capacity, 64);
   assert.equal(session.tokens, 0);
-  await using like = await model.session();
+  const like = await model.session();
   assert.equal(like.capacity, 256, "what load() was told holds for sessions");
+  await like.dispose();
   const first = await session.generate(golden.prompt, { maxTokens: 5 }).result;
   assert.equal(first.cachedTokens, 0);
   assert.equal(session.tokens, first.contextTokens);
@@ -42,8 +43,9 @@ test("generations of several sessions take turns, and give what they give alone"
   const options = { maxTokens: 40, ignoreEnd: true, logitsHash: true };
   const alone = [];
   for (const prompt of prompts) {
-    await using session = await model.session();
+    const session = await model.session();
     alone.push((await session.generate(prompt, options).result).logitsHash);
+    await session.dispose();
   }
   const sessions = await Promise.all(prompts.map(() => model.session()));
   const order = [];
@@ -62,7 +64,7 @@ test("generations of several sessions take turns, and give what they give alone"
 });
 
 test("calls of one session are served in their order", async () => {
-  await using session = await model.session();
+  const session = await model.session();
   const order = [];
   const tell = (name) => () => order.push(name);
   await Promise.all([
@@ -74,6 +76,7 @@ test("calls of one session are served in their order", async () => {
     }),
   ]);
   assert.deepEqual(order, ["one", "reset", "two"]);
+  await session.dispose();
 });
 
 test("dispose settles what is under way in a session, and nothing else", async () => {
@@ -120,7 +123,7 @@ test("a session that does not fit is refused, and the others go on", async () =>
 });
 
 test("an abort keeps what was evaluated of the prompt", async () => {
-  await using session = await model.session();
+  const session = await model.session();
   const ids = [...golden.prompt_ids, ...Array.from({ length: 100 }, (_, i) => 300 + i)];
   const controller = new AbortController();
   const generation = session.generate(ids, { ...endless, signal: controller.signal });
@@ -129,6 +132,7 @@ test("an abort keeps what was evaluated of the prompt", async () => {
   await refuses(generation.result, "Aborted");
   const { cachedTokens } = await session.generate(ids, { maxTokens: 1 }).result;
   assert.equal(cachedTokens, ids.length - 1);
+  await session.dispose();
 });
 
 test("dispose of the model ends its sessions", async () => {

@@ -29,6 +29,7 @@ export type WasiNNImports = {
   wasi_ephemeral_nn: Record<string, (...args: number[]) => number>;
 };
 
+/** One guest of the host. */
 export class Guest {
   /** To be spread into the imports that the guest's module is instantiated with. */
   readonly imports: WasiNNImports;

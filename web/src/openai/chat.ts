@@ -185,6 +185,7 @@ async function* chunks(
   if (includeUsage) yield { ...chunk(), usage: usageOf(results, results.length) };
 }
 
+/** OpenAI's `chat.completions`. */
 export class ChatCompletions {
   readonly #host: Host;
 

@@ -105,6 +105,7 @@ async function* chunks(
   if (includeUsage) yield { ...chunk([]), usage: usageOf(results, options.length) };
 }
 
+/** OpenAI's `completions`. */
 export class Completions {
   readonly #host: Host;
 

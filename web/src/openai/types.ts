@@ -7,6 +7,7 @@ export interface ContentPart {
   text?: string | undefined;
   refusal?: string | undefined;
 }
+/** What a message says. */
 export type Content = string | readonly ContentPart[];
 
 /** A call that the assistant made: `arguments` is JSON text. */
@@ -22,14 +23,17 @@ export interface ToolCallParam {
   function?: { name: string; arguments: string } | undefined;
 }
 
+/** What the assistant is to be. */
 export interface SystemMessageParam {
   role: "system" | "developer";
   content: Content;
 }
+/** What the user says. */
 export interface UserMessageParam {
   role: "user";
   content: Content;
 }
+/** What the assistant said, and the calls that it made. */
 export interface AssistantMessageParam {
   role: "assistant";
   content?: Content | null | undefined;
@@ -48,6 +52,7 @@ export interface FunctionMessageParam {
   content: string | null;
   name: string;
 }
+/** A message of a history. */
 export type ChatCompletionMessageParam =
   | SystemMessageParam
   | UserMessageParam
@@ -62,10 +67,12 @@ export interface FunctionDefinition {
   parameters?: Record<string, unknown> | undefined;
   strict?: boolean | null | undefined;
 }
+/** A tool: only functions are known. */
 export interface ChatCompletionTool {
   type: string;
   function?: FunctionDefinition | undefined;
 }
+/** Whether the model may, must not or must call a tool, or which. */
 export type ToolChoice =
   | "none"
   | "auto"
@@ -78,6 +85,7 @@ export interface SamplingParams {
   model?: string | undefined;
   /** As OpenAI's. Default: that of chatDefaults. */
   temperature?: number | null | undefined;
+  /** Sample among the likeliest tokens that make up so much of the probability. */
   top_p?: number | null | undefined;
   /** Ours: sample among so many of the likeliest tokens; 0: all. */
   top_k?: number | null | undefined;
@@ -85,6 +93,7 @@ export interface SamplingParams {
   min_p?: number | null | undefined;
   /** Ours: what a repeated token's logit is divided by. */
   repetition_penalty?: number | null | undefined;
+  /** The text ends before the first of these: at most 16. */
   stop?: string | readonly string[] | null | undefined;
   /** The same seed gives the same text; choice i takes seed + i. Default: a new one. */
   seed?: number | null | undefined;
@@ -99,13 +108,17 @@ export interface SamplingParams {
   user?: string | undefined;
 }
 
+/** What chat.completions.create() takes. */
 export interface ChatCompletionParams extends SamplingParams {
+  /** The conversation so far. */
   messages: readonly ChatCompletionMessageParam[];
+  /** Chunks instead of one answer. */
   stream?: boolean | null | undefined;
   /** Most tokens to generate. Default: until the model ends its turn or the context is full. */
   max_completion_tokens?: number | null | undefined;
   /** The older name of the same. */
   max_tokens?: number | null | undefined;
+  /** Functions that the model may call: at most 128. */
   tools?: readonly ChatCompletionTool[] | undefined;
   /** Default: "auto" with tools, else "none". */
   tool_choice?: ToolChoice | undefined;
@@ -113,9 +126,11 @@ export interface ChatCompletionParams extends SamplingParams {
   parallel_tool_calls?: boolean | undefined;
 }
 
+/** What completions.create() takes. */
 export interface CompletionParams extends SamplingParams {
   /** Text or token ids, or a list of such prompts, each with `n` choices. */
   prompt: string | readonly string[] | readonly number[] | readonly (readonly number[])[] | null;
+  /** Chunks instead of one answer. */
   stream?: boolean | null | undefined;
   /** Most tokens to generate. Default: 16, as OpenAI's. */
   max_tokens?: number | null | undefined;
@@ -125,13 +140,16 @@ export interface CompletionParams extends SamplingParams {
 
 /** `stream` decides which overload of create() is meant. */
 export type Streaming<P> = P & { stream: true };
+/** The answer is wanted whole. */
 export type NotStreaming<P> = P & { stream?: false | null | undefined };
 
+/** The second argument of every create(). */
 export interface RequestOptions {
   /** Ends the generation within one step: the call rejects, or the iteration throws, with code "Aborted". */
   signal?: AbortSignal | null | undefined;
 }
 
+/** Numbers of tokens. */
 export interface CompletionUsage {
   prompt_tokens: number;
   completion_tokens: number;
@@ -140,31 +158,37 @@ export interface CompletionUsage {
   prompt_tokens_details: { cached_tokens: number };
 }
 
+/** A token, its bytes and the natural logarithm of its probability. */
 export interface TopLogprob {
   token: string;
   bytes: number[] | null;
   logprob: number;
 }
+/** A token that was generated, and the likeliest ones in its place. */
 export interface ChatCompletionTokenLogprob extends TopLogprob {
   top_logprobs: TopLogprob[];
 }
+/** Log-probabilities of the tokens of an answer. */
 export interface ChatLogprobs {
   content: ChatCompletionTokenLogprob[] | null;
   refusal: null;
 }
 
+/** What the assistant says; it can stand in the next history as it is. */
 export interface ChatCompletionMessage {
   role: "assistant";
   content: string | null;
   refusal: null;
   tool_calls?: FunctionCall[];
 }
+/** One of `n` answers. */
 export interface ChatCompletionChoice {
   index: number;
   message: ChatCompletionMessage;
   finish_reason: "stop" | "length" | "tool_calls";
   logprobs: ChatLogprobs | null;
 }
+/** What chat.completions.create() gives. */
 export interface ChatCompletion {
   id: string;
   object: "chat.completion";
@@ -177,24 +201,28 @@ export interface ChatCompletion {
   usage: CompletionUsage;
 }
 
+/** A part of a call: its name first, then its arguments. */
 export interface ToolCallDelta {
   index: number;
   id?: string;
   type?: "function";
   function: { name?: string; arguments?: string };
 }
+/** What a chunk adds to an answer. */
 export interface ChatCompletionDelta {
   role?: "assistant";
   content?: string | null;
   refusal?: null;
   tool_calls?: ToolCallDelta[];
 }
+/** A chunk of one of `n` answers. */
 export interface ChatCompletionChunkChoice {
   index: number;
   delta: ChatCompletionDelta;
   finish_reason: "stop" | "length" | "tool_calls" | null;
   logprobs: ChatLogprobs | null;
 }
+/** What chat.completions.create() gives with `stream`. */
 export interface ChatCompletionChunk {
   id: string;
   object: "chat.completion.chunk";
@@ -206,6 +234,7 @@ export interface ChatCompletionChunk {
   usage?: CompletionUsage | null;
 }
 
+/** One of `n` continuations. */
 export interface CompletionChoice {
   index: number;
   text: string;
@@ -216,6 +245,7 @@ export interface CompletionChoice {
 export interface CompletionChunkChoice extends Omit<CompletionChoice, "finish_reason"> {
   finish_reason: "stop" | "length" | null;
 }
+/** What completions.create() gives. */
 export interface Completion {
   id: string;
   object: "text_completion";
@@ -225,6 +255,7 @@ export interface Completion {
   choices: CompletionChoice[];
   usage: CompletionUsage;
 }
+/** What completions.create() gives with `stream`. */
 export interface CompletionChunk extends Omit<Completion, "choices" | "usage"> {
   choices: CompletionChunkChoice[];
   usage?: CompletionUsage | null;
