@@ -342,6 +342,10 @@ void GenerateOptions::declare(Options& options) {
                    value.context_policy = policy.value_or(value.context_policy);
                    return policy ? "" : "is stop, error or shift";
                  });
+  options.number(
+      "--draft", "N",
+      "guess up to N tokens from what was said before: same text, faster where it repeats",
+      value.draft, 0, bitnet::kMostDraft);
   options.number("--keep", "N", "tokens at the front that a shift never forgets (default: 0)",
                  value.keep);
 }

@@ -82,7 +82,8 @@ EMSCRIPTEN_BINDINGS(bitnet) {
       .field("logprobs", &GenerateOptions::logprobs)
       .field("topLogprobs", &GenerateOptions::top_logprobs)
       .field("contextPolicy", &GenerateOptions::context_policy)
-      .field("keep", &GenerateOptions::keep);
+      .field("keep", &GenerateOptions::keep)
+      .field("draft", &GenerateOptions::draft);
   bind_reply<Bytes8>("BytesReply");
   bind_reply<ConstBytes8>("PieceReply");
   bind_reply<Ids>("IdsReply");

@@ -156,7 +156,9 @@ bitnet_generate_options generate_defaults() noexcept {
           .logprobs = defaults.logprobs ? 1U : 0U,
           .top_logprobs = defaults.top_logprobs,
           .context_policy = static_cast<std::uint32_t>(defaults.context_policy),
-          .keep = defaults.keep};
+          .keep = defaults.keep,
+          .draft = defaults.draft,
+          .reserved = 0};
 }
 static_assert(static_cast<int>(ContextPolicy::kStop) == BITNET_CONTEXT_STOP &&
               static_cast<int>(ContextPolicy::kError) == BITNET_CONTEXT_ERROR &&
@@ -167,6 +169,8 @@ Result<GenerateOptions> generate_options(const bitnet_generate_options* options,
                                          Vec<std::string_view>& stop) noexcept {
   bitnet_generate_options read = generate_defaults();
   BITNET_TRY(read_options(options, read, offsetof(bitnet_generate_options, logprobs)));
+  if (read.reserved != 0)
+    return Error(ErrorCode::InvalidArgument) << "reserved " << read.reserved;
   if (read.context_policy > BITNET_CONTEXT_SHIFT)
     return Error(ErrorCode::InvalidArgument) << "context_policy " << read.context_policy;
   if (!is_list(read.stop, read.stop_count))
@@ -184,6 +188,7 @@ Result<GenerateOptions> generate_options(const bitnet_generate_options* options,
   answer.top_logprobs = read.top_logprobs;
   answer.context_policy = static_cast<ContextPolicy>(read.context_policy);
   answer.keep = read.keep;
+  answer.draft = read.draft;
   answer.sampler.temperature = read.temperature;
   answer.sampler.top_k = read.top_k;
   answer.sampler.top_p = read.top_p;

@@ -4,8 +4,6 @@
 #include "sample/logprobs.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <iterator>
 
 namespace bitnet {
@@ -66,7 +64,7 @@ Status Engine::check_ids(std::span<const TokenId> ids) const noexcept {
 std::span<const float> Engine::logits() const noexcept {
   if (!has_logits_)
     return {};
-  return {state_.a.logits.data(), network_->config.vocabulary};
+  return {state_.a.logits.data() + logits_row_ * state_.width_v, network_->config.vocabulary};
 }
 
 void Engine::truncate(std::uint32_t size) noexcept {
@@ -77,13 +75,15 @@ void Engine::truncate(std::uint32_t size) noexcept {
 
 void Engine::settle() noexcept {
   phase_ = Phase::kIdle;
+  drafts_.forget();
+  logits_row_ = 0;
   saver_.reset();
   restorer_.reset();
 }
 
 Status Engine::evaluate(std::span<const TokenId> ids, Sink sink, void* context) noexcept {
   settle(); // the cache no longer holds a part of the prompt and what followed it
-  return extend(ids, sink, context, false);
+  return extend(ids, sink, context);
 }
 
 LogitsNeeded Engine::sampled() const noexcept {
@@ -93,8 +93,7 @@ LogitsNeeded Engine::sampled() const noexcept {
   return {.best = reads.best, .ids = history_.span().last(reads.recent)};
 }
 
-Status Engine::extend(std::span<const TokenId> ids, Sink sink, void* context,
-                      bool to_sample) noexcept {
+Status Engine::extend(std::span<const TokenId> ids, Sink sink, void* context) noexcept {
   BITNET_TRY(check_ids(ids));
   if (ids.size() > state_.kv.capacity - history_.size())
     return Error(ErrorCode::ContextFull)
@@ -112,52 +111,10 @@ Status Engine::extend(std::span<const TokenId> ids, Sink sink, void* context,
       BITNET_TRY(sink(context, position + static_cast<std::uint32_t>(i), logits()));
     }
     if (sink == nullptr && ids.empty()) {
-      bitnet::logits(*network_, state_, batch.size() - 1, *parallel_,
-                     to_sample ? sampled() : LogitsNeeded{});
+      bitnet::logits(*network_, state_, batch.size() - 1, *parallel_);
       has_logits_ = true;
     }
   }
-  return {};
-}
-
-Status Engine::embed(std::span<const TokenId> ids, const EmbedOptions& options,
-                     std::span<float> out) noexcept {
-  if (ids.empty())
-    return Error(ErrorCode::EmptyPrompt);
-  if (out.size() != network_->config.hidden)
-    return Error(ErrorCode::InvalidArgument) << "room for " << std::uint64_t{out.size()}
-                                             << " floats, hidden size " << network_->config.hidden;
-  if (ids.size() > state_.kv.capacity)
-    return Error(ErrorCode::ContextFull)
-           << std::uint64_t{ids.size()} << " tokens, context of " << capacity();
-  BITNET_TRY(check_ids(ids));
-  auto sums = Buffer<double>::make(out.size(), "embedding");
-  BITNET_TRY(sums);
-  truncate(0);
-  const bool all = options.pooling == Pooling::kMean;
-  const std::size_t count = all ? ids.size() : 1;
-  while (!ids.empty()) {
-    if (options.go_on != nullptr && !options.go_on(options.context))
-      return Error(ErrorCode::Aborted);
-    const auto batch = ids.first(std::min(ids.size(), state_.batch));
-    ids = ids.subspan(batch.size());
-    forward(*network_, state_, batch, history_.size(), *parallel_);
-    BITNET_TRY(history_.append(batch));
-    for (std::size_t i = all ? 0 : batch.size() - 1; (all || ids.empty()) && i < batch.size();
-         ++i) {
-      const auto state = hidden(*network_, state_, i, *parallel_);
-      for (std::size_t d = 0; d < state.size(); ++d)
-        (*sums)[d] += static_cast<double>(state[d]);
-    }
-  }
-  double squares = 0.0;
-  for (double& value : *sums) {
-    value /= static_cast<double>(count);
-    squares += value * value;
-  }
-  const double length = options.normalize && squares > 0.0 ? std::sqrt(squares) : 1.0;
-  for (std::size_t d = 0; d < out.size(); ++d)
-    out[d] = static_cast<float>((*sums)[d] / length);
   return {};
 }
 
@@ -171,6 +128,8 @@ Status check_options(const GenerateOptions& options, std::uint32_t capacity) noe
                         << kMostTopLogprobs;
   if (options.top_logprobs > 0 && !options.logprobs)
     return Error(error) << "top_logprobs without logprobs";
+  if (options.draft > kMostDraft)
+    return Error(error) << "draft " << options.draft << " is not 0 to " << kMostDraft;
   if (options.context_policy > ContextPolicy::kShift)
     return Error(error) << "context_policy";
   if (options.keep >= capacity)
@@ -201,8 +160,11 @@ Status Engine::start(std::span<const TokenId> prompt, const GenerateOptions& opt
          history_[common] == prompt[common])
     ++common;
   truncate(static_cast<std::uint32_t>(common));
+  if (options.draft > 0)
+    BITNET_TRY(state_.reserve_logits(1 + std::size_t{options.draft}));
 
   sampler_ = std::move(*sampler);
+  drafts_.start(options.draft);
   utf8_.reset();
   pending_ = kNoToken;
   generated_ = 0;
@@ -268,9 +230,7 @@ Result<Step> Engine::decode_step() noexcept {
       BITNET_TRY(shift());
       return prefill_step();
     }
-    const TokenId id = pending_;
-    pending_ = kNoToken;
-    BITNET_TRY(extend({&id, 1}, nullptr, nullptr, true));
+    BITNET_TRY(take(std::exchange(pending_, kNoToken)));
   }
   const auto id = choose();
   BITNET_TRY(id);
@@ -299,6 +259,38 @@ Result<Step> Engine::decode_step() noexcept {
   return step(Step::Kind::kToken, *id);
 }
 
+/// The newest token goes into the context, and logits() become those after it. Guesses at what follows are evaluated with
+/// it; a token that was one costs its logits only. The sampler is asked token by token as without guesses, from the same
+/// bits, so it cannot tell.
+Status Engine::take(TokenId id) noexcept {
+  if (!drafts_.take(id)) {
+    const std::size_t position = history_.size(), room = state_.kv.capacity - position;
+    if (room == 0)
+      return Error(ErrorCode::ContextFull)
+             << std::uint64_t{position} << " tokens and 1 more, context of " << capacity();
+    BITNET_TRY(history_.push(id));
+    std::size_t most = std::min(room, state_.batch) - 1;
+    if (max_tokens_ != 0) // the last token that is wanted needs no guess after it
+      most = std::min<std::size_t>(most, max_tokens_ - generated_ - 1);
+    const auto guesses = drafts_.guess(history_.span(), most);
+    std::array<TokenId, 1 + kMostDraft> batch{id};
+    std::copy(guesses.begin(), guesses.end(), batch.begin() + 1);
+    const std::size_t count = 1 + guesses.size();
+    forward(*network_, state_, std::span(batch).first(count), position, *parallel_);
+    // A small head looks at one token at a time.
+    rows_ = count > 1 && (network_->weights.small_head.empty() || sampled().best == SIZE_MAX);
+    if (rows_)
+      logits_of_each(*network_, state_, count, *parallel_);
+  } else {
+    BITNET_TRY(history_.push(id));
+  }
+  logits_row_ = rows_ ? drafts_.row() : 0;
+  if (!rows_)
+    bitnet::logits(*network_, state_, drafts_.row(), *parallel_, sampled());
+  has_logits_ = true;
+  return {};
+}
+
 Result<TokenId> Engine::choose() noexcept { return sampler_->sample(logits(), history_.span()); }
 
 void Engine::measure(TokenId id) noexcept {
@@ -317,6 +309,8 @@ Status Engine::shift() noexcept {
   BITNET_TRY(prompt_.append(ids.subspan(keep_ + forgotten)));
   BITNET_TRY(prompt_.push(std::exchange(pending_, kNoToken)));
   history_.truncate(keep_);
+  drafts_.forget();
+  logits_row_ = 0;
   has_logits_ = false;
   phase_ = Phase::kPrefill;
   return {};
@@ -333,58 +327,6 @@ Result<Step> Engine::end_step() noexcept {
       BITNET_TRY(stops_.finish(out_));
   }
   return step(Step::Kind::kEnd, kNoToken);
-}
-
-// --- copies ---
-
-Result<Engine> Engine::fork(Parallel& parallel) const noexcept {
-  auto other = make(*network_, *tokenizer_, options_, parallel);
-  BITNET_TRY(other);
-  const KvCache& from = state_.kv;
-  KvCache& to = other->state_.kv;
-  const std::size_t bytes = history_.size() * from.stride * from.element_bytes();
-  for (std::size_t layer = 0; bytes != 0 && layer < network_->config.layers; ++layer)
-    for (std::size_t head = 0; head < from.kv_heads; ++head) {
-      const std::size_t at = from.at(layer, head, 0);
-      std::memcpy(to.keys.data() + at, from.keys.data() + at, bytes);
-      std::memcpy(to.values.data() + at, from.values.data() + at, bytes);
-    }
-  BITNET_TRY(other->history_.append(history_.span()));
-  return other;
-}
-
-std::uint64_t Engine::save_begin() noexcept {
-  restorer_.reset();
-  return saver_.emplace(*network_, state_.kv, history_.span()).size();
-}
-
-Result<Bytes> Engine::save_piece() noexcept {
-  if (!saver_)
-    return Error(ErrorCode::InvalidState) << "nothing is being saved";
-  return saver_->next(state_.kv, history_.span());
-}
-
-Status Engine::restore_begin(std::uint64_t size) noexcept {
-  truncate(0);
-  auto restorer = Restorer::begin(size);
-  BITNET_TRY(restorer);
-  restorer_ = std::move(*restorer);
-  return {};
-}
-
-MutableBytes Engine::restore_wanted() noexcept {
-  return restorer_ ? restorer_->wanted(state_.kv) : MutableBytes();
-}
-
-Status Engine::restore_accept() noexcept {
-  if (!restorer_)
-    return Error(ErrorCode::InvalidState) << "nothing is being restored";
-  Status accepted = restorer_->accept(*network_, state_.kv);
-  if (accepted && restorer_->wanted(state_.kv).empty())
-    accepted = history_.append(restorer_->history());
-  if (!accepted || restorer_->wanted(state_.kv).empty())
-    restorer_.reset();
-  return accepted;
 }
 
 } // namespace bitnet

@@ -4,6 +4,7 @@
 
 #include "bitnet/memory.hpp"
 #include "bitnet/options.hpp"
+#include "engine/lookup.h"
 #include "engine/saved.h"
 #include "engine/stop_filter.h"
 #include "model/forward.h"
@@ -56,13 +57,13 @@ private:
 
   Engine(const Network& network, const Tokenizer& tokenizer, const SessionOptions& options,
          Parallel& parallel, State state) noexcept
-      : network_(&network), tokenizer_(&tokenizer), options_(options), parallel_(&parallel),
+      : network_(&network), tokenizer_(&tokenizer), parallel_(&parallel), options_(options),
         state_(std::move(state)) {}
 
   /// Ends what is under way: a generation, saving, restoring.
   void settle() noexcept;
   Status check_ids(std::span<const TokenId> ids) const noexcept;
-  Status extend(std::span<const TokenId> ids, Sink sink, void* context, bool to_sample) noexcept;
+  Status extend(std::span<const TokenId> ids, Sink sink, void* context) noexcept;
   /// The logits that the sampler will look at.
   LogitsNeeded sampled() const noexcept;
   /// The one place where a token is chosen, from logits() and the ids before it.
@@ -71,41 +72,45 @@ private:
   Result<Step> advance() noexcept;
   Result<Step> prefill_step() noexcept;
   Result<Step> decode_step() noexcept;
+  Status take(TokenId id) noexcept;
   Status shift() noexcept;
   Result<Step> end_step() noexcept;
   Step step(Step::Kind kind, TokenId id) const noexcept;
 
   const Network* network_;
   const Tokenizer* tokenizer_;
-  SessionOptions options_;
   Parallel* parallel_;
+  SessionOptions options_;
   State state_;
-  Vec<TokenId> history_; ///< ids whose keys and values are in the cache
-  bool has_logits_ = false;
+  Vec<TokenId> history_;       ///< ids whose keys and values are in the cache
+  std::size_t logits_row_ = 0; ///< of state_.a.logits
   std::optional<Saver> saver_;
   std::optional<Restorer> restorer_;
 
   // The generation under way.
-  Phase phase_ = Phase::kIdle;
-  FinishReason finish_ = FinishReason::kNone;
   Vec<TokenId> prompt_;
   std::optional<Sampler> sampler_;
+  Drafts drafts_; ///< evaluated behind the context, whatever comes true of them
   StopFilter stops_;
   Utf8Stream utf8_;
   Text piece_;
   Text characters_;
   Text out_;
-  TokenId pending_ = kNoToken; ///< generated, not yet evaluated
-  std::uint32_t generated_ = 0;
-  std::uint32_t max_tokens_ = 0;
-  bool ignore_end_ = false;
-  ContextPolicy policy_ = ContextPolicy::kStop;
-  std::uint32_t keep_ = 0;
-  bool logprobs_ = false;
-  float logprob_ = 0.0F; ///< of the newest token
-  std::array<TokenLogprob, kMostTopLogprobs> likeliest_{};
   std::size_t most_likeliest_ = 0; ///< how many are wanted
   std::size_t likeliest_count_ = 0;
+  std::array<TokenLogprob, kMostTopLogprobs> likeliest_{};
+  float logprob_ = 0.0F;       ///< of the newest token
+  TokenId pending_ = kNoToken; ///< generated, not yet in the context
+  std::uint32_t generated_ = 0;
+  std::uint32_t max_tokens_ = 0;
+  std::uint32_t keep_ = 0;
+  Phase phase_ = Phase::kIdle;
+  FinishReason finish_ = FinishReason::kNone;
+  ContextPolicy policy_ = ContextPolicy::kStop;
+  bool ignore_end_ = false;
+  bool logprobs_ = false;
+  bool has_logits_ = false;
+  bool rows_ = false; ///< the logits of each draft are there
 };
 
 /// Defaults filled in and every option checked; InvalidArgument names the one that is wrong.

@@ -72,4 +72,13 @@ void logits(const Network& network, State& state, std::size_t index, Parallel& p
          {{&network.weights.output_head(), a.logits.data(), state.width_v}});
 }
 
+void logits_of_each(const Network& network, State& state, std::size_t count,
+                    Parallel& parallel) noexcept {
+  Activations& a = state.a;
+  const Pass pass{network, state, parallel, count};
+  norm(pass, {a.h.data(), state.width_h}, network.weights.output_norm, {a.x.data(), state.width_x});
+  linear(pass, {a.x.data(), state.width_x},
+         {{&network.weights.output_head(), a.logits.data(), state.width_v}});
+}
+
 } // namespace bitnet

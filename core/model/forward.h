@@ -37,5 +37,9 @@ struct LogitsNeeded {
 /// Logits of token `index` of the batch just evaluated, into state.a.logits [V].
 void logits(const Network& network, State& state, std::size_t index, Parallel& parallel,
             const LogitsNeeded& needed = {}) noexcept;
+/// All logits of tokens [0, count) of the batch just evaluated, into the rows of state.a.logits, which must have been
+/// reserved: the bits of logits(), but the head's matrix is read once. state.a.x is overwritten.
+void logits_of_each(const Network& network, State& state, std::size_t count,
+                    Parallel& parallel) noexcept;
 
 } // namespace bitnet

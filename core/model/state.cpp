@@ -84,6 +84,15 @@ Result<State> State::make(const Config& config, const SessionOptions& options,
   return state;
 }
 
+Status State::reserve_logits(std::size_t rows) noexcept {
+  if (a.logits.size() >= rows * width_v)
+    return {};
+  auto more = Buffer<float>::make(std::uint64_t{rows} * width_v, "logits of guesses");
+  BITNET_TRY(more);
+  a.logits = std::move(*more);
+  return {};
+}
+
 std::uint64_t State::bytes(const Config& config, const SessionOptions& options,
                            HeadType head) noexcept {
   State state;

@@ -43,7 +43,7 @@ struct Activations {
   Buffer<std::int32_t> sums;  ///< [n][max width padded to 256 / 256]
   Buffer<float> scales;       ///< [n]
   Buffer<float> block_scales; ///< [n][max width padded to 256 / 32]
-  Buffer<float> logits;       ///< [n][V], n = 1 unless every position's are wanted
+  Buffer<float> logits;       ///< [rows][V], 1 row unless reserve_logits() made more
 };
 
 /// Candidates of a small head; empty without one.
@@ -66,6 +66,8 @@ struct State {
 
   static Result<State> make(const Config& config, const SessionOptions& options,
                             HeadType head = HeadType::kFile) noexcept;
+  /// Room for the logits of so many tokens of a batch at once.
+  Status reserve_logits(std::size_t rows) noexcept;
   /// Bytes that make() takes.
   static std::uint64_t bytes(const Config& config, const SessionOptions& options,
                              HeadType head = HeadType::kFile) noexcept;

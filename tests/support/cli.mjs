@@ -110,6 +110,13 @@ export function commonTests(engine, reason) {
     refused([...args, '--context-policy', 'shift', '--keep', '16'], 1, /keep 16 of a context of 16/);
   });
 
+  check('run: guesses change no token', () => {
+    const args = ['run', '-p', 'The cat sat. The cat sat. The cat', '-n', '60', '--ignore-end', '--print-ids', '--logits-hash'];
+    for (const more of some([[], ['--temp', '0.8', '--seed', '3'], ['--repeat-penalty', '0.8']])) {
+      assert.equal(ok(engine, [...args, ...more, '--draft', '8']), ok(engine, [...args, ...more]));
+    }
+  });
+
   check('run: saved and gone on with, as if in one', () => {
     const path = `${scratch}/story.session`;
     const ids = (args) => ok(engine, ['run', '--ignore-end', '--print-ids', ...args]).trim().split(' ');
@@ -234,6 +241,7 @@ export function commonTests(engine, reason) {
       [['run', '--head', 'q6'], 2, /file, int8 or int4/],
       [['run', '--context-policy', 'slide'], 2, /stop, error or shift/],
       [['run', '--logprobs', '21'], 2, /0 to 20/],
+      [['run', '--draft', '17'], 2, /from 0 to 16/],
       [['run', '--ids', '1,,2'], 2, /separated by commas/],
       [['run', '--ids', '1', '-p', 'x'], 2, /not both/],
       [['run', 'Once'], 2, /unexpected argument 'Once'/],

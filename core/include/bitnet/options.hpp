@@ -69,6 +69,7 @@ enum class ContextPolicy : std::uint8_t {
 std::optional<ContextPolicy> context_policy(std::string_view name) noexcept;
 
 inline constexpr std::uint32_t kMostTopLogprobs = 20;
+inline constexpr std::uint32_t kMostDraft = 16;
 
 struct GenerateOptions {
   SamplerOptions sampler;
@@ -85,6 +86,10 @@ struct GenerateOptions {
   ContextPolicy context_policy = ContextPolicy::kStop;
   /// Tokens at the front of the context that kShift never forgets, below its capacity.
   std::uint32_t keep = 0;
+  /// Prompt-lookup decoding: at most so many tokens are guessed from what the context says already, and evaluated together;
+  /// 0 to kMostDraft, 0 is off. Changes speed (text that repeats itself comes faster, other text hardly slower) and never
+  /// a token, a log-probability or a text. May take memory for draft + 1 rows of logits.
+  std::uint32_t draft = 0;
 };
 
 /// How the hidden states of all positions become the one vector of an embedding.

@@ -421,6 +421,7 @@ TEST_CASE("C: defaults are the library's") {
   CHECK((generate.stop == nullptr && generate.stop_count == 0));
   CHECK((generate.logprobs == 0 && generate.top_logprobs == expected.top_logprobs));
   CHECK((generate.context_policy == BITNET_CONTEXT_STOP && generate.keep == expected.keep));
+  CHECK((generate.draft == expected.draft && generate.reserved == 0));
 
   bitnet_session_options session;
   bitnet_session_options_init(&session, sizeof session);

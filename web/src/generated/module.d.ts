@@ -98,7 +98,8 @@ export type GenerateOptions = {
   logprobs: boolean,
   topLogprobs: number,
   contextPolicy: ContextPolicy,
-  keep: number
+  keep: number,
+  draft: number
 };
 
 export type Wanted = {
