@@ -8,16 +8,24 @@ import type { Reader, Sink } from "./reader.js";
 export interface Depot {
   has(index: number): boolean;
   /** Checked against its hash; undefined when it is damaged, and then the depot no longer has it. */
-  get(index: number): Promise<Uint8Array | undefined>;
+  get(index: number, allocate: Allocate): Promise<Uint8Array | undefined>;
   /** Rejects with QuotaExceeded when there is no room. */
   put(index: number, bytes: Uint8Array, sha256: string): Promise<void>;
   /** The hash that a chunk must have, where that is known. */
   expected(index: number): string | undefined;
 }
 
+/** Memory for a chunk, which is used again when the chunk has been. */
+export type Allocate = (length: number) => Uint8Array;
+
 /** Where chunks come from. */
 export interface Origin {
-  fetch(start: number, end: number, onBytes: (count: number) => void): Promise<Uint8Array>;
+  fetch(
+    start: number,
+    end: number,
+    onBytes: (count: number) => void,
+    allocate: Allocate,
+  ): Promise<Uint8Array>;
   /** Several ranges at a time. */
   readonly ranged: boolean;
 }
@@ -51,6 +59,9 @@ export class ChunkedReader implements Reader {
   readonly #depot: Depot | undefined;
   readonly #open: (start: number, end: number) => Promise<Origin>;
   readonly #memory = new Map<number, Uint8Array>();
+  /** Engines collect large buffers late: what is free is used again instead. */
+  readonly #spare: ArrayBuffer[] = [];
+  readonly #allocate: Allocate;
   readonly #active = new Set<number>();
   readonly #damaged = new Set<number>();
   #origin: Origin | undefined;
@@ -74,6 +85,8 @@ export class ChunkedReader implements Reader {
     this.#count = Math.ceil(options.size / options.chunkBytes);
     this.#depot = depot;
     this.#open = open;
+    this.#allocate = (length) =>
+      new Uint8Array(this.#spare.pop() ?? new ArrayBuffer(options.chunkBytes), 0, length);
     for (let i = 0; i < this.#count; ++i) if (depot?.has(i)) this.#inHand += this.#length(i);
   }
 
@@ -99,6 +112,7 @@ export class ChunkedReader implements Reader {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#spare.length = 0;
     this.#memory.clear();
     this.#current = undefined;
     this.#ahead = undefined;
@@ -111,11 +125,12 @@ export class ChunkedReader implements Reader {
 
   async #chunk(index: number): Promise<Uint8Array> {
     if (this.#current?.index === index) return this.#current.bytes;
-    this.#current = undefined; // its memory first
+    if (this.#current !== undefined) this.#free(this.#current.bytes);
+    this.#current = undefined;
     const bytes = await this.#obtain(index);
     this.#current = { index, bytes };
     if (this.#depot?.has(index + 1) && !this.#memory.has(index + 1)) {
-      const ahead = this.#depot.get(index + 1);
+      const ahead = this.#depot.get(index + 1, this.#allocate);
       ahead.catch(() => {}); // told when it is wanted
       this.#ahead = { index: index + 1, bytes: ahead };
     }
@@ -125,13 +140,20 @@ export class ChunkedReader implements Reader {
   async #obtain(index: number): Promise<Uint8Array> {
     if (index >= this.#count) return new Uint8Array();
     this.#wanted = index;
-    for (const held of this.#memory.keys()) if (held < index) this.#memory.delete(held);
+    for (const [held, bytes] of this.#memory) {
+      if (held >= index) continue;
+      this.#memory.delete(held);
+      this.#free(bytes);
+    }
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#closed) throw new BitNetError("Aborted");
       this.#pump();
       const held = this.#memory.get(index);
-      if (held !== undefined) return held;
+      if (held !== undefined) {
+        this.#memory.delete(index);
+        return held;
+      }
       if (this.#depot?.has(index)) {
         const stored = await this.#stored(index);
         if (stored !== undefined) return stored;
@@ -148,7 +170,14 @@ export class ChunkedReader implements Reader {
   #stored(index: number): Promise<Uint8Array | undefined> {
     const ahead = this.#ahead;
     this.#ahead = undefined;
-    return ahead?.index === index ? ahead.bytes : this.#depot!.get(index);
+    return ahead?.index === index ? ahead.bytes : this.#depot!.get(index, this.#allocate);
+  }
+
+  /** Nobody looks at these bytes any more. */
+  #free(bytes: Uint8Array): void {
+    const { chunkBytes, parallel } = this.#options;
+    if (bytes.buffer.byteLength === chunkBytes && this.#spare.length < parallel)
+      this.#spare.push(bytes.buffer as ArrayBuffer);
   }
 
   /** The next chunk worth fetching, at or after the one that is wanted. */
@@ -158,7 +187,8 @@ export class ChunkedReader implements Reader {
     const window = stores ? Infinity : this.#options.parallel + 1;
     const end = Math.min(this.#count, this.#wanted + window);
     for (let i = this.#wanted; i < end; ++i) {
-      if (!this.#active.has(i) && !this.#memory.has(i) && !this.#depot?.has(i)) return i;
+      if (i === this.#current?.index || this.#active.has(i) || this.#memory.has(i)) continue;
+      if (!this.#depot?.has(i)) return i;
     }
     return undefined;
   }
@@ -201,7 +231,12 @@ export class ChunkedReader implements Reader {
     const pin = pins?.[index];
     const expected = pin ?? this.#depot?.expected(index);
     for (let tries = 1; ; ++tries) {
-      const bytes = await this.#origin.fetch(start, end, (count) => this.#received(count));
+      const bytes = await this.#origin.fetch(
+        start,
+        end,
+        (count) => this.#received(count),
+        this.#allocate,
+      );
       if (this.#closed) return;
       const needed = expected !== undefined || (this.#depot !== undefined && !this.#full);
       const hash = needed ? await sha256(bytes, hasher) : "";
@@ -221,7 +256,7 @@ export class ChunkedReader implements Reader {
     if (this.#depot !== undefined && !this.#full && hash !== "") {
       try {
         await this.#depot.put(index, bytes, hash);
-        if (index !== this.#wanted) return;
+        if (index !== this.#wanted) return this.#free(bytes);
       } catch (error) {
         if (!(error instanceof BitNetError) || error.code !== "QuotaExceeded") throw error;
         this.#full = true;

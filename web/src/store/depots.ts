@@ -1,7 +1,7 @@
 // The two states of a stored file as depots of chunks: a part, which one worker writes, and a whole copy, which any number
 // read. Both give out nothing that has not been hashed just now.
 import { asBitNetError, BitNetError } from "../errors.js";
-import type { Depot } from "./chunks.js";
+import type { Allocate, Depot } from "./chunks.js";
 import type { Files, Handle } from "./files.js";
 import { sha256, type MakeHasher } from "./hash.js";
 import { lines, type Journal, type Source } from "./journal.js";
@@ -65,9 +65,9 @@ export class Part implements Depot {
     return undefined; // a chunk may come anew: the hash of the whole decides
   }
 
-  async get(index: number): Promise<Uint8Array | undefined> {
+  async get(index: number, allocate: Allocate): Promise<Uint8Array | undefined> {
     if (this.#closed) throw new BitNetError("Aborted");
-    const bytes = new Uint8Array(chunkLength(this.journal, index));
+    const bytes = allocate(chunkLength(this.journal, index));
     const known = this.journal.chunks[index];
     const count = this.#data.read(bytes, index * this.journal.chunkBytes);
     if (count === bytes.length && (await sha256(bytes, this.#hasher)) === known) return bytes;

@@ -39,7 +39,7 @@ export function openNetwork(
 export async function originOf(remote: Remote, options: FetchOptions): Promise<Sized> {
   const { size, ranged } = remote;
   if (size !== undefined && !options.spool) {
-    return { size, ranged, fetch: (start, end, onBytes) => remote.fetch(start, end, onBytes) };
+    return { size, ranged, fetch: remote.fetch.bind(remote) };
   }
   let loaded = 0;
   const blob = await remote.spool((count) => {

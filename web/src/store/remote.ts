@@ -1,6 +1,7 @@
 // One file on a server: asked for once, then in ranges, or as one stream where the server knows no ranges. What may pass
 // is tried again, with growing pauses, from the byte that was reached; what does not is a typed error.
 import { BitNetError } from "../errors.js";
+import type { Allocate } from "./chunks.js";
 
 export interface Network {
   /** Ends every request. */
@@ -78,6 +79,22 @@ function retryAfter(headers: Headers): number {
 
 const passingStatus = [408, 425, 429, 500, 502, 503, 504];
 
+const pieceBytes = 256 << 10;
+const nothing = new Uint8Array();
+
+type AnyReader = ReadableStreamDefaultReader<Uint8Array> | ReadableStreamBYOBReader;
+const isByob = (reader: AnyReader): reader is ReadableStreamBYOBReader =>
+  typeof ReadableStreamBYOBReader === "function" && reader instanceof ReadableStreamBYOBReader;
+
+/** One that reads into memory of ours, where the engine has it: what others allocate is collected late. */
+function readerOf(stream: ReadableStream<Uint8Array> | null): AnyReader | undefined {
+  try {
+    return stream?.getReader({ mode: "byob" });
+  } catch {
+    return stream?.getReader();
+  }
+}
+
 /** A response and its body, which end when they stay silent too long. */
 class Body {
   response!: Response;
@@ -87,8 +104,9 @@ class Body {
   readonly #end = () => this.#controller.abort();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stalled = false;
-  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  #rest: Uint8Array = new Uint8Array();
+  #reader: AnyReader | undefined;
+  #scratch = new ArrayBuffer(pieceBytes);
+  #rest: Uint8Array = nothing;
 
   private constructor(url: string, network: Network) {
     this.#url = url;
@@ -104,7 +122,7 @@ class Body {
       body.response = await body.#watched(
         fetch(url, { headers, signal: body.#controller.signal, cache: network.cache }),
       );
-      body.#reader = body.response.body?.getReader();
+      body.#reader = readerOf(body.response.body);
     } catch (error) {
       body.close();
       throw error;
@@ -130,21 +148,22 @@ class Body {
   /** Up to `length` bytes without taking them; fewer at the body's end. */
   async peek(length: number): Promise<Uint8Array> {
     while (this.#rest.length < length) {
+      const begin = this.#rest.slice(); // its memory takes the next piece
       const more = await this.#next();
-      if (more === undefined) break;
-      const both = new Uint8Array(this.#rest.length + more.length);
-      both.set(this.#rest);
-      both.set(more, this.#rest.length);
+      const both = new Uint8Array(begin.length + (more?.length ?? 0));
+      both.set(begin);
+      if (more !== undefined) both.set(more, begin.length);
       this.#rest = both;
+      if (more === undefined) break;
     }
     return this.#rest.subarray(0, length);
   }
 
-  /** The next piece, of at most `most` bytes; undefined at the end. */
+  /** The next piece, of at most `most` bytes, which holds until the next call; undefined at the end. */
   async take(most: number): Promise<Uint8Array | undefined> {
-    if (this.#rest.length === 0) this.#rest = (await this.#next()) ?? this.#rest;
+    if (this.#rest.length === 0) this.#rest = (await this.#next()) ?? nothing;
     const piece = this.#rest.subarray(0, most);
-    this.#rest = this.#rest.subarray(piece.length);
+    this.#rest = piece.length < this.#rest.length ? this.#rest.subarray(piece.length) : nothing;
     return piece.length === 0 ? undefined : piece;
   }
 
@@ -155,10 +174,15 @@ class Body {
   }
 
   async #next(): Promise<Uint8Array | undefined> {
-    if (this.#reader === undefined) return undefined;
+    const reader = this.#reader;
     for (;;) {
-      const { done, value } = await this.#watched(this.#reader.read());
-      if (done) return undefined;
+      if (reader === undefined) return undefined;
+      const { done, value } = await this.#watched(
+        isByob(reader) ? reader.read(new Uint8Array(this.#scratch)) : reader.read(),
+      );
+      if (isByob(reader))
+        this.#scratch = (value?.buffer as ArrayBuffer | undefined) ?? new ArrayBuffer(pieceBytes); // it comes back
+      if (done || value === undefined) return undefined;
       if (value.length > 0) return value;
     }
   }
@@ -302,8 +326,13 @@ export class Remote {
   }
 
   /** The bytes [start, end). Without `ranged`, in ascending order and one call at a time, or else from the beginning. */
-  async fetch(start: number, end: number, onBytes: OnBytes): Promise<Uint8Array> {
-    const into = new Uint8Array(end - start);
+  async fetch(
+    start: number,
+    end: number,
+    onBytes: OnBytes,
+    allocate: Allocate,
+  ): Promise<Uint8Array> {
+    const into = allocate(end - start);
     let at = 0;
     const step = async () => {
       const body = await this.#bodyAt(start + at, end);
@@ -338,7 +367,7 @@ export class Remote {
       const from = body ?? (await this.#openWhole());
       try {
         return await spool(
-          async () => from.take(Infinity),
+          async () => (await from.take(Infinity))?.slice(),
           (count) => {
             counted += count;
             onBytes(count);

@@ -84,8 +84,8 @@ function pinned(reader: Reader, pin: Pin | undefined, hasher: MakeHasher): Reade
     undefined,
     async () => ({
       ranged: false, // one read at a time
-      async fetch(start, end) {
-        const bytes = new Uint8Array(end - start);
+      async fetch(start, end, _, allocate) {
+        const bytes = allocate(end - start);
         await reader.read(start, end - start, (piece, at) => bytes.set(piece, at));
         return bytes;
       },
