@@ -315,6 +315,21 @@ Status PromptOptions::tokens(const bitnet::Model& model, bitnet::Vec<bitnet::Tok
   return model.tokenize(*text, out.empty(), out);
 }
 
+/// All of a file into `text`; what is wrong, or "".
+static std::string read_text(std::string_view path, std::string& text) {
+  const auto source = bitnet::open_file(std::string(path));
+  if (!source)
+    return printable(source.error().detail());
+  if ((*source)->size() > kMostInput)
+    return "more than " + std::to_string(kMostInput) + " bytes";
+  text.resize(static_cast<std::size_t>((*source)->size()));
+  const Status status =
+      (*source)->read(0, {reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
+  if (!status)
+    return printable(status.error().detail());
+  return text.empty() ? "the file is empty" : "";
+}
+
 void GenerateOptions::declare(Options& options) {
   bitnet::SamplerOptions& sampler = value.sampler;
   options.number("-n, --max-tokens", "N", "tokens to generate (default: until the end)",
@@ -348,6 +363,10 @@ void GenerateOptions::declare(Options& options) {
       value.draft, 0, bitnet::kMostDraft);
   options.number("--keep", "N", "tokens at the front that a shift never forgets (default: 0)",
                  value.keep);
+  options.custom("--grammar", "FILE", "the text must be what this grammar (GBNF) says",
+                 [this](std::string_view path) { return read_text(path, grammar); });
+  options.custom("--json-schema", "FILE", "the text must be JSON that this schema accepts",
+                 [this](std::string_view path) { return read_text(path, json_schema); });
 }
 
 const bitnet::GenerateOptions& GenerateOptions::get() {
@@ -355,6 +374,8 @@ const bitnet::GenerateOptions& GenerateOptions::get() {
     value.sampler.temperature = 0;
   stop_views_.assign(stop.begin(), stop.end());
   value.stop = stop_views_;
+  value.grammar = grammar;
+  value.json_schema = json_schema;
   return value;
 }
 

@@ -110,6 +110,8 @@ struct GenerateOptions {
   bitnet::GenerateOptions value; ///< stop: see get()
   bool greedy = false;
   std::vector<std::string> stop;
+  std::string grammar;     ///< the text, not the path
+  std::string json_schema; ///< the same
 
   void declare(Options& options);
   /// The same with `stop` in place. Views live as long as this.

@@ -102,6 +102,7 @@ EMSCRIPTEN_BINDINGS(bitnet) {
   class_<SessionObject>("Session")
       .constructor()
       .function("make", &SessionObject::make)
+      .function("constrain", &SessionObject::constrain)
       .function("start", &SessionObject::start)
       .function("next", &SessionObject::next)
       .function("evaluate", &SessionObject::evaluate)

@@ -273,7 +273,18 @@ public:
     if (const Status status = stop_lengths.split(stop_text.text(), stop); !status)
       return outcome(status);
     options.stop = stop.span();
-    return outcome(session_->start(ids.as<TokenId>(), options));
+    options.grammar = view(grammar_);
+    options.json_schema = view(json_schema_);
+    const Status started = session_->start(ids.as<TokenId>(), options);
+    grammar_.clear();
+    json_schema_.clear();
+    return outcome(started);
+  }
+  /// What the text of the next generation, and only of that, must be: a grammar, or a JSON schema.
+  Outcome constrain(const Block& text, bool is_schema) {
+    Text& into = is_schema ? json_schema_ : grammar_;
+    into.clear();
+    return outcome(into.append(text.text()));
   }
   Reply<JsStep> next() {
     const Result<Step> step = session_ ? session_->next() : kNothingHere;
@@ -354,6 +365,7 @@ private:
   Vec<float> top_logprobs_;
   Buffer<float> vector_;
   std::uint32_t hidden_ = 0;
+  Text grammar_, json_schema_;
 };
 
 struct JsSelfTest {

@@ -158,7 +158,9 @@ bitnet_generate_options generate_defaults() noexcept {
           .context_policy = static_cast<std::uint32_t>(defaults.context_policy),
           .keep = defaults.keep,
           .draft = defaults.draft,
-          .reserved = 0};
+          .reserved = 0,
+          .grammar = {},
+          .json_schema = {}};
 }
 static_assert(static_cast<int>(ContextPolicy::kStop) == BITNET_CONTEXT_STOP &&
               static_cast<int>(ContextPolicy::kError) == BITNET_CONTEXT_ERROR &&
@@ -180,7 +182,11 @@ Result<GenerateOptions> generate_options(const bitnet_generate_options* options,
       return Error(ErrorCode::InvalidArgument) << "a stop text is null";
     BITNET_TRY(stop.push(view(text)));
   }
+  if (!is_text(read.grammar) || !is_text(read.json_schema))
+    return Error(ErrorCode::InvalidArgument) << "grammar or json_schema is null";
   GenerateOptions answer;
+  answer.grammar = view(read.grammar);
+  answer.json_schema = view(read.json_schema);
   answer.max_tokens = read.max_tokens;
   answer.ignore_end = read.ignore_end != 0;
   answer.stop = stop.span();

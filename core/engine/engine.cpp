@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 
 namespace bitnet {
 
@@ -87,8 +88,8 @@ Status Engine::evaluate(std::span<const TokenId> ids, Sink sink, void* context) 
 }
 
 LogitsNeeded Engine::sampled() const noexcept {
-  if (logprobs_)
-    return {};
+  if (logprobs_ || (constraint_.active() && !sampler_->greedy()))
+    return {}; // of a constraint's tokens any may be the best
   const Sampler::Reads reads = sampler_->reads(history_.size());
   return {.best = reads.best, .ids = history_.span().last(reads.recent)};
 }
@@ -151,6 +152,7 @@ Status Engine::start(std::span<const TokenId> prompt, const GenerateOptions& opt
   auto sampler = Sampler::make(options.sampler, network_->config.vocabulary);
   BITNET_TRY(sampler);
   BITNET_TRY(stops_.set(options.stop));
+  BITNET_TRY(constraint_.begin(*tokenizer_, network_->config.vocabulary, options));
   prompt_.clear();
   BITNET_TRY(prompt_.append(prompt));
 
@@ -175,6 +177,8 @@ Status Engine::start(std::span<const TokenId> prompt, const GenerateOptions& opt
   logprobs_ = options.logprobs;
   most_likeliest_ = options.top_logprobs;
   finish_ = FinishReason::kNone;
+  if (constraint_.active())
+    BITNET_TRY(constraint_.check(tokens_left(prompt.size())));
   phase_ = Phase::kPrefill;
   return {};
 }
@@ -217,11 +221,40 @@ Result<Step> Engine::prefill_step() noexcept {
           *parallel_);
   BITNET_TRY(history_.append(prompt_.span().subspan(history_.size(), count)));
   if (count == left) {
-    bitnet::logits(*network_, state_, count - 1, *parallel_, sampled());
+    logits_of_ = count - 1;
+    rows_ = false;
+    bitnet::logits(*network_, state_, logits_of_, *parallel_, sampled());
     has_logits_ = true;
     phase_ = Phase::kDecode;
   }
   return step(Step::Kind::kPrefill, kNoToken);
+}
+
+std::uint64_t Engine::tokens_left(std::size_t evaluated) const noexcept {
+  // One more than the cache holds: the last is not evaluated.
+  const std::uint64_t room = policy_ == ContextPolicy::kShift
+                                 ? std::numeric_limits<std::uint64_t>::max()
+                                 : state_.kv.capacity - evaluated + 1;
+  return max_tokens_ == 0 ? room : std::min<std::uint64_t>(room, max_tokens_ - generated_);
+}
+
+Result<TokenId> Engine::choose() noexcept {
+  if (!constraint_.active())
+    return sampler_->sample(logits(), history_.span());
+  const std::uint64_t left = tokens_left(history_.size());
+  if (sampler_->greedy()) { // the best of all is the best allowed, when it is allowed
+    const auto best = sampler_->sample(logits(), history_.span());
+    BITNET_TRY(best);
+    const auto allowed = constraint_.allows(*best, left);
+    BITNET_TRY(allowed);
+    if (*allowed)
+      return best;
+    if (!rows_ && !network_->weights.small_head.empty()) // it was asked for the best of all only
+      bitnet::logits(*network_, state_, logits_of_, *parallel_);
+  }
+  const auto mask = constraint_.mask(left);
+  BITNET_TRY(mask);
+  return sampler_->sample(logits(), history_.span(), *mask);
 }
 
 Result<Step> Engine::decode_step() noexcept {
@@ -238,6 +271,8 @@ Result<Step> Engine::decode_step() noexcept {
     finish_ = FinishReason::kEnd;
     return end_step();
   }
+  if (constraint_.active())
+    BITNET_TRY(constraint_.accept(*id));
   pending_ = *id;
   ++generated_;
   if (logprobs_)
@@ -252,6 +287,8 @@ Result<Step> Engine::decode_step() noexcept {
   BITNET_TRY(stopped);
   if (*stopped)
     finish_ = FinishReason::kStop;
+  else if (constraint_.active() && constraint_.must_end())
+    finish_ = FinishReason::kEnd;
   else if (max_tokens_ != 0 && generated_ >= max_tokens_)
     finish_ = FinishReason::kLength;
   else if (policy_ == ContextPolicy::kStop && history_.size() == state_.kv.capacity)
@@ -285,13 +322,12 @@ Status Engine::take(TokenId id) noexcept {
     BITNET_TRY(history_.push(id));
   }
   logits_row_ = rows_ ? drafts_.row() : 0;
+  logits_of_ = drafts_.row();
   if (!rows_)
-    bitnet::logits(*network_, state_, drafts_.row(), *parallel_, sampled());
+    bitnet::logits(*network_, state_, logits_of_, *parallel_, sampled());
   has_logits_ = true;
   return {};
 }
-
-Result<TokenId> Engine::choose() noexcept { return sampler_->sample(logits(), history_.span()); }
 
 void Engine::measure(TokenId id) noexcept {
   const double sum = log_sum_exp(logits());

@@ -7,6 +7,7 @@
 #include "engine/lookup.h"
 #include "engine/saved.h"
 #include "engine/stop_filter.h"
+#include "grammar/constraint.h"
 #include "model/forward.h"
 #include "sample/sampler.h"
 #include "text/tokenizer.h"
@@ -74,6 +75,8 @@ private:
   Result<Step> decode_step() noexcept;
   Status take(TokenId id) noexcept;
   Status shift() noexcept;
+  /// Tokens that may still come, at most, when so many are in the cache.
+  std::uint64_t tokens_left(std::size_t evaluated) const noexcept;
   Result<Step> end_step() noexcept;
   Step step(Step::Kind kind, TokenId id) const noexcept;
 
@@ -84,6 +87,7 @@ private:
   State state_;
   Vec<TokenId> history_;       ///< ids whose keys and values are in the cache
   std::size_t logits_row_ = 0; ///< of state_.a.logits
+  std::size_t logits_of_ = 0; ///< which token of the last batch these are of, when there is one row
   std::optional<Saver> saver_;
   std::optional<Restorer> restorer_;
 
@@ -91,6 +95,7 @@ private:
   Vec<TokenId> prompt_;
   std::optional<Sampler> sampler_;
   Drafts drafts_; ///< evaluated behind the context, whatever comes true of them
+  grammar::Constraint constraint_;
   StopFilter stops_;
   Utf8Stream utf8_;
   Text piece_;

@@ -90,13 +90,20 @@ float Sampler::penalised(float logit, std::uint32_t count) const noexcept {
   return std::clamp(value, -kLargest, kLargest); // a finite logit stays finite
 }
 
+bool Sampler::greedy() const noexcept { return is_greedy(options_); }
+
 Result<std::int32_t> Sampler::sample(std::span<const float> logits,
-                                     std::span<const std::int32_t> recent) noexcept {
+                                     std::span<const std::int32_t> recent,
+                                     std::span<const std::uint64_t> mask) noexcept {
   const Error no_finite = Error(ErrorCode::BadWeights) << "no logit is finite";
+  const auto allowed = [&](std::size_t id) {
+    return mask.empty() || (mask[id / 64] >> id % 64 & 1) != 0;
+  };
   if (candidates_.empty()) {
     std::size_t best = logits.size();
     for (std::size_t i = 0; i < logits.size(); ++i)
-      if (std::isfinite(logits[i]) && (best == logits.size() || logits[i] > logits[best]))
+      if (allowed(i) && std::isfinite(logits[i]) &&
+          (best == logits.size() || logits[i] > logits[best]))
         best = i;
     if (best == logits.size())
       return no_finite;
@@ -129,8 +136,9 @@ Result<std::int32_t> Sampler::sample(std::span<const float> logits,
     }
   }
   Candidate* const begin = candidates_.begin();
-  Candidate* end = std::remove_if(begin, candidates_.end(),
-                                  [](const Candidate& c) { return !std::isfinite(c.value); });
+  Candidate* end = std::remove_if(begin, candidates_.end(), [&](const Candidate& c) {
+    return !std::isfinite(c.value) || !allowed(static_cast<std::size_t>(c.id));
+  });
   if (begin == end)
     return no_finite;
   const auto better = [](const Candidate& a, const Candidate& b) {

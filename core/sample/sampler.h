@@ -14,9 +14,12 @@ public:
 
   /// Choose from `logits` (vocabulary floats, not changed). `recent` are the ids so far, newest last.
   /// Order: penalties (repetition, frequency, presence), then greedy, or temperature, top-k, softmax, top-p, min-p, draw. Logits that are not
-  /// finite never win; when none is finite the answer is BadWeights.
-  Result<std::int32_t> sample(std::span<const float> logits,
-                              std::span<const std::int32_t> recent) noexcept;
+  /// finite never win; when none is finite the answer is BadWeights. With a mask (a bit for each id, from the lowest of
+  /// the first word on), ids whose bit is 0 are as if their logit were not finite.
+  Result<std::int32_t> sample(std::span<const float> logits, std::span<const std::int32_t> recent,
+                              std::span<const std::uint64_t> mask = {}) noexcept;
+  /// Does sample() take the best logit, penalties included?
+  bool greedy() const noexcept;
 
   /// What sample() depends on: the `best` largest logits and those of the last `recent` of `history` ids.
   struct Reads {

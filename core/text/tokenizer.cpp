@@ -8,6 +8,7 @@
 #include "text/vocabulary.h"
 
 #include <algorithm>
+#include <atomic>
 #include <new>
 
 namespace bitnet {
@@ -189,7 +190,12 @@ struct Tokenizer::Impl {
   TokenId bos = kNoToken, eos = kNoToken;
   bool add_bos = false, add_eos = false;
   std::array<TokenId, 3 + std::size(kTurnEnds)> ends{};
+  std::atomic<const TokenTrie*> trie{nullptr};
 
+  Impl() noexcept = default;
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() { delete trie.load(std::memory_order_relaxed); }
   Status read(const Metadata& metadata) noexcept;
   Status read_kinds(const Metadata& metadata) noexcept;
 };
@@ -409,6 +415,21 @@ bool Tokenizer::ends_generation(TokenId id) const noexcept {
   return id != kNoToken &&
          std::find(impl_->ends.begin(), impl_->ends.end(), id) != impl_->ends.end();
 }
+
+Result<const TokenTrie*> Tokenizer::trie() const noexcept {
+  if (const TokenTrie* known = impl_->trie.load(std::memory_order_acquire))
+    return known;
+  auto made = TokenTrie::make(*this);
+  BITNET_TRY(made);
+  std::unique_ptr<const TokenTrie> trie(new (std::nothrow) TokenTrie(std::move(*made)));
+  if (trie == nullptr)
+    return Error(ErrorCode::OutOfMemory) << "token trie";
+  const TokenTrie* first = nullptr; // another thread's, which may be the faster one
+  if (!impl_->trie.compare_exchange_strong(first, trie.get(), std::memory_order_acq_rel))
+    return first;
+  return trie.release();
+}
+
 const char* Tokenizer::rules() const noexcept {
   if (impl_->is_spm)
     return "spm";

@@ -8,6 +8,7 @@
 #include "bitnet/options.hpp"
 #include "bitnet/types.hpp"
 #include "gguf/metadata.h"
+#include "text/token_trie.h"
 
 #include <memory>
 #include <string_view>
@@ -65,6 +66,8 @@ public:
   bool add_eos() const noexcept;
   /// eos, eot, eom and the tokens that end a turn by their text (formats.md 4.3).
   bool ends_generation(TokenId id) const noexcept;
+  /// All tokens by their bytes, made when first asked for. Like everything here, from several threads at once.
+  Result<const TokenTrie*> trie() const noexcept;
   /// "gpt-2", "llama-bpe", "qwen2", "spm": the rule set in use.
   const char* rules() const noexcept;
   /// True when tokenizer.ggml.pre was missing and the rule set was guessed from the vocabulary.

@@ -15,9 +15,10 @@ const arrows = {
   model: 'base tensor gguf kernels',
   text: 'base gguf',
   sample: 'base',
-  engine: 'base gguf model text sample',
+  grammar: 'base gguf text',
+  engine: 'base gguf model text sample grammar',
   platform: '',
-  api: 'base tensor gguf kernels model text sample engine',
+  api: 'base tensor gguf kernels model text sample grammar engine',
 };
 const shared = ['bitnet/types.hpp', 'bitnet/memory.hpp', 'bitnet/options.hpp', 'bitnet/errors.def', 'bitnet/sha256.hpp'];
 const faces = ['native', 'wasm', 'wasi'];

@@ -17,6 +17,7 @@ Errno errno_of(ErrorCode code) {
   case ErrorCode::InvalidState:
   case ErrorCode::EmptyPrompt:
   case ErrorCode::BadToken:
+  case ErrorCode::BadGrammar:
   case ErrorCode::UnknownIsa: return Errno::kInvalidArgument;
   case ErrorCode::NotGguf:
   case ErrorCode::UnsupportedVersion:
@@ -36,6 +37,7 @@ Errno errno_of(ErrorCode code) {
   case ErrorCode::LimitExceeded: return Errno::kTooLarge;
   case ErrorCode::NotFound: return Errno::kModelNotFound;
   case ErrorCode::ContextFull: return Errno::kPromptTooLong;
+  case ErrorCode::GrammarEnd:
   case ErrorCode::Io:
   case ErrorCode::Aborted:
   case ErrorCode::SelfTestFailed: return Errno::kRuntimeError;

@@ -29,6 +29,8 @@ export const advice: Readonly<Record<BitNetErrorCode, string>> = {
     "The conversation is longer than the model can read. Start a new chat, or load with a larger context.",
   UnknownIsa: "Leave the option isa out: the best kernels are chosen.",
   SelfTestFailed: "This browser computes wrong results: update it, or use another one.",
+  BadGrammar: "Correct the grammar or the schema where the message says.",
+  GrammarEnd: "Allow more tokens, load with a larger context, or ask for a shorter text.",
   BadSession:
     "Restore a session with the model and kvType that saved it; if the bytes were damaged, start a new one.",
   Http: "Check the address.",

@@ -220,8 +220,11 @@ typedef struct bitnet_generate_options {
   uint32_t top_logprobs;   // and those of so many of the likeliest, 0 to 20; only with logprobs
   uint32_t context_policy; // enum bitnet_context_policy
   uint32_t keep;           // tokens at the front of the context that a shift never forgets
-  uint32_t draft;          // most tokens guessed from what the context says already, 0 to 16; 0: off
-  uint32_t reserved;       // 0
+  uint32_t draft;    // most tokens guessed from what the context says already, 0 to 16; 0: off
+  uint32_t reserved; // 0
+  // What the text must be: a grammar in GBNF or a JSON schema, at most one of both; empty: anything.
+  bitnet_text grammar;
+  bitnet_text json_schema;
 } bitnet_generate_options;
 void bitnet_generate_options_init(bitnet_generate_options* options, size_t struct_size);
 

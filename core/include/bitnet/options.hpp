@@ -90,6 +90,11 @@ struct GenerateOptions {
   /// 0 to kMostDraft, 0 is off. Changes speed (text that repeats itself comes faster, other text hardly slower) and never
   /// a token, a log-probability or a text. May take memory for draft + 1 rows of logits.
   std::uint32_t draft = 0;
+  /// What the generated text must be, as a grammar in GBNF or a JSON schema; at most one of both, empty: anything. The
+  /// text is whole when generation ends by itself, by max_tokens or by the context (not when a stop string ends it).
+  /// BadGrammar says what is wrong and where, and names what of a schema cannot be enforced; docs/grammars.md.
+  std::string_view grammar;
+  std::string_view json_schema;
 };
 
 /// How the hidden states of all positions become the one vector of an embedding.

@@ -304,3 +304,26 @@ TEST_CASE("what the sampler reads", "[sample]") {
   CHECK(reads({.temperature = 1.0F}, 10) == Pair(SIZE_MAX, 0));
   CHECK(reads({.temperature = 1.0F, .repetition_penalty = 2.0F}, 0) == Pair(SIZE_MAX, 0));
 }
+
+TEST_CASE("a mask leaves the allowed ids as if there were no others", "[sample]") {
+  // Ids 0, 2, 4 of kLogits, against the same sampler over those three alone.
+  const std::uint64_t mask[] = {0b10101};
+  for (const SamplerOptions& options : {SamplerOptions{}, SamplerOptions{.temperature = 1.0F},
+                                        SamplerOptions{.temperature = 0.7F, .top_k = 2},
+                                        SamplerOptions{.temperature = 1.3F, .top_p = 0.8F},
+                                        SamplerOptions{.temperature = 1.0F, .min_p = 0.3F},
+                                        SamplerOptions{.repetition_penalty = 3.0F}}) {
+    Sampler masked = made(options, kLogits.size());
+    Sampler alone = made(options, 3);
+    for (int i = 0; i < 200; ++i) {
+      const auto a = masked.sample(kLogits, std::array<std::int32_t, 1>{2}, mask);
+      const auto b = alone.sample(std::array{kLogits[0], kLogits[2], kLogits[4]},
+                                  std::array<std::int32_t, 1>{1});
+      REQUIRE((a && b));
+      CHECK(*a == 2 * *b);
+    }
+  }
+  const std::uint64_t nothing[] = {0};
+  CHECK_FALSE(made({}, kLogits.size()).sample(kLogits, {}, nothing));
+  CHECK_FALSE(made({.temperature = 1.0F}, kLogits.size()).sample(kLogits, {}, nothing));
+}

@@ -26,6 +26,8 @@ export const coreErrors = {
   ContextFull: "the tokens do not fit into the context",
   UnknownIsa: "no kernels of that name are in this build or this machine cannot run them",
   SelfTestFailed: "the kernels of this engine give wrong results",
+  BadGrammar: "the grammar or JSON schema is wrong, or asks for what cannot be enforced",
+  GrammarEnd: "no token fits the grammar and the room that is left",
   BadSession: "these bytes are not a saved session of this model, or were changed",
 } as const;
 
@@ -55,5 +57,7 @@ export const coreErrorNames: Readonly<Record<number, keyof typeof coreErrors>> =
   41: "ContextFull",
   50: "UnknownIsa",
   51: "SelfTestFailed",
+  60: "BadGrammar",
+  61: "GrammarEnd",
   70: "BadSession",
 };
