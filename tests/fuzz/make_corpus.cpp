@@ -65,6 +65,26 @@ std::vector<NnScript> nn_scripts() {
       {"nn-stop", joined({named, metadata(6), prompt, compute, output, compute, piece, end})}};
 }
 
+/// Texts for grammar_fuzz, whose first two bytes grammar_fuzz.cpp explains: is it a schema?
+struct GrammarText {
+  bool schema;
+  const char* text;
+};
+constexpr GrammarText kGrammarTexts[] = {
+    {false,
+     "root ::= (\"the \" | [^a-c]{2,4} x?)+ \".\" # c\nx ::= \"\\u00e9\" |\n  \"[\" root \"]\""},
+    {false, "root ::= ((\"a\"|\"a\")*)* e{0,9}\ne ::= \"\" | . | \"\\x41\" root2*\nroot2::=[\\]-]"},
+    {true,
+     R"({"type":"object","properties":{"a":{"type":"string","minLength":1,"maxLength":5},"b":{"type":"integer","minimum":-3,"exclusiveMaximum":120},"c":{"enum":["x",1.5,null,[]]}},"required":["b"],"additionalProperties":{"type":"number","minimum":0.5},"minProperties":1,"maxProperties":3})"},
+    {true,
+     R"({"$defs":{"t":{"anyOf":[{"type":"null"},{"type":"array","prefixItems":[{"$ref":"#/$defs/t"}],"items":false,"minItems":1}]}},"$ref":"#/$defs/t"})"},
+    {true,
+     R"({"allOf":[{"type":["string","integer"]},{"oneOf":[{"type":"string","pattern":"^[^a-z\\d]+(x|y){1,2}?$"},{"type":"integer","multipleOf":7}]}]})"},
+    {true, R"({"type":"string","format":"date-time","title":"t"})"},
+    {true,
+     R"({"items":{"type":"number","exclusiveMinimum":-0.25,"maximum":1e1},"minItems":1,"maxItems":4})"},
+    {true, "{}"}};
+
 } // namespace
 
 int main(int count, char** arguments) {
@@ -74,7 +94,7 @@ int main(int count, char** arguments) {
   }
   const std::filesystem::path folder = arguments[1];
   std::error_code failed;
-  for (const char* name : {"nn", "session"})
+  for (const char* name : {"nn", "session", "grammar"})
     if (!failed)
       std::filesystem::create_directories(folder / name, failed);
   bool fine = !failed;
@@ -104,6 +124,15 @@ int main(int count, char** arguments) {
                                  {4 + 24, 4}};
   for (std::size_t i = 0; i < std::size(sessions); ++i)
     fine = fine && write(folder / "session", "session-" + std::to_string(i), sessions[i]);
+  for (std::size_t i = 0; i < std::size(kGrammarTexts); ++i) {
+    ByteVector bytes{static_cast<std::uint8_t>((kGrammarTexts[i].schema ? 1 : 0) + 40 * (i % 2)),
+                     8};
+    for (const char* c = kGrammarTexts[i].text; *c != '\0'; ++c)
+      bytes.push_back(static_cast<std::uint8_t>(*c));
+    for (std::uint8_t choice = 1; choice <= 8; ++choice)
+      bytes.push_back(static_cast<std::uint8_t>(choice * 29));
+    fine = fine && write(folder / "grammar", "grammar-" + std::to_string(i), bytes);
+  }
   for (const NnScript& script : nn_scripts())
     fine = fine && write(folder / "nn", script.name, script.bytes);
   return fine ? 0 : 1;

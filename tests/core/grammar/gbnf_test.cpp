@@ -111,7 +111,7 @@ TEST_CASE("llama.cpp's documented example of a list and of arithmetic", "[gramma
         "ident ::= [a-z] [a-z0-9_]* ws\n"
         "num   ::= [0-9]+ ws\n"
         "ws    ::= [ \\t\\n]*\n",
-        {"1+2= 3\n", "(a1 + 2) * x=y\n1=1\n"}, {"1+=3\n", "1+2=3", "(1=2\n"});
+        {"1+2= 3\n", "(a1 +2) *x=y\n1=1\n"}, {"1+=3\n", "1+2=3", "(1=2\n"});
 }
 
 TEST_CASE("what is wrong is told by line and column", "[grammar]") {
