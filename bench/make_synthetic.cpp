@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@ static_assert(std::endian::native == std::endian::little);
 struct Shape {
   std::string_view name;
   std::uint32_t hidden, ffn, layers, heads, kv_heads, vocabulary, context;
+  bool words = false; ///< the vocabulary is of words, and not of code points
 };
 constexpr Shape kShapes[] = {
     {"tiny", 256, 512, 2, 4, 2, 1024, 512},
@@ -292,6 +294,23 @@ std::vector<std::string> vocabulary(std::uint32_t size) {
   return tokens;
 }
 
+/// The same with all printable ASCII, then words of 2 to 12 letters, three in four with a space
+/// before: what a grammar has to look through in a real vocabulary. Each once.
+std::vector<std::string> words(std::uint32_t size) {
+  std::vector<std::string> tokens = vocabulary(kFirstText + 94);
+  std::set<std::string> known(tokens.begin(), tokens.end());
+  constexpr std::string_view kLetters = "eeeeeetttttaaaaooooiiinnnssshhhrrrddlluccmmwwffggyyppbbvk";
+  Random random(1, "words");
+  while (tokens.size() < size) {
+    std::string word = random.next() % 4 == 0 ? "" : "\xe2\x96\x81";
+    for (std::uint64_t left = 2 + random.next() % 6 + random.next() % 6; left > 0; --left)
+      word += kLetters[random.next() % kLetters.size()];
+    if (known.insert(word).second)
+      tokens.push_back(word);
+  }
+  return tokens;
+}
+
 void write_metadata(Header& header, const Shape& shape, const std::string& arch,
                     std::string_view type) {
   const std::string prefix = arch + ".";
@@ -310,7 +329,8 @@ void write_metadata(Header& header, const Shape& shape, const std::string& arch,
   header.f32(prefix + "attention.layer_norm_rms_epsilon", 1e-5F);
   header.f32(prefix + "rope.freq_base", 10000.0F);
 
-  const std::vector<std::string> tokens = vocabulary(shape.vocabulary);
+  const std::vector<std::string> tokens =
+      shape.words ? words(shape.vocabulary) : vocabulary(shape.vocabulary);
   header.text("tokenizer.ggml.model", "llama");
   header.text("tokenizer.ggml.pre", "default");
   header.array("tokenizer.ggml.tokens", 8, tokens.size());
@@ -502,7 +522,8 @@ int usage(const char* what) {
       "usage: make_synthetic -o FILE [--shape tiny|0.7b|2b4t|100b] [--type I2_S|TQ1_0|TQ2_0]\n"
       "                      [--embedding F16|Q8_0|Q6_K] [--arch "
       "bitnet|bitnet-b1.58|llama] [--seed N]\n"
-      "                      [--layers N] [--context N]     (fewer or more than the shape's)\n",
+      "                      [--layers N] [--context N]     (fewer or more than the shape's)\n"
+      "                      [--words N]     (a vocabulary of N words, not of code points)\n",
       what);
   return 2;
 }
@@ -526,6 +547,7 @@ int main(int argc, char** argv) {
   Shape shape = kShapes[0];
   std::uint32_t layers = 0;  // 0: the shape's
   std::uint32_t context = 0; // 0: the shape's
+  std::uint32_t words = 0;   // 0: the shape's vocabulary, of code points
   const Type* type = &kTernaryTypes[2];
   const Type* embedding = &kEmbeddingTypes[2];
   std::string arch = "bitnet";
@@ -558,6 +580,9 @@ int main(int argc, char** argv) {
     } else if (option == "--context") {
       if (!whole(value, context) || context < 1 || context > (1U << 20))
         return usage("--context wants a number from 1 to 1048576");
+    } else if (option == "--words") {
+      if (!whole(value, words) || words < 1024 || words > (1U << 20))
+        return usage("--words wants a number from 1024 to 1048576");
     } else {
       return usage("unknown option");
     }
@@ -568,6 +593,8 @@ int main(int argc, char** argv) {
     return usage("where to? Give -o FILE");
   if (arch != "bitnet" && arch != "bitnet-b1.58" && arch != "llama")
     return usage("unknown architecture");
+  shape.words = words != 0;
+  shape.vocabulary = words != 0 ? words : shape.vocabulary;
   shape.layers = layers != 0 ? layers : shape.layers;
   shape.context = context != 0 ? context : shape.context;
   if (!write_model(path, shape, arch, *type, *embedding, seed)) {
