@@ -51,7 +51,7 @@ enum bitnet_status {
 // --- the library ---
 
 // Grows by one when a function or a field is added; nothing is ever taken away or changed in meaning.
-#define BITNET_ABI_VERSION 2
+#define BITNET_ABI_VERSION 3
 uint32_t bitnet_abi_version(void);
 // "0.1.0"
 const char* bitnet_version(void);

@@ -59,6 +59,7 @@ export interface Session extends ClassHandle {
   embed(_0: Block, _1: Pooling, _2: boolean): FloatsReply;
   next(): StepReply;
   make(_0: Model, _1: SessionOptions): Outcome;
+  constrain(_0: Block, _1: boolean): Outcome;
   start(_0: Block, _1: GenerateOptions, _2: Block, _3: Block): Outcome;
   evaluate(_0: Block): Outcome;
   fork(_0: Session): Outcome;
