@@ -1,5 +1,5 @@
-// What a busy neighbour costs: decode with one thread on a quiet machine, then with two threads while another process keeps one
-// core busy. Each round measures both, so that the machine's slower hours cancel; one JSON line per engine, medians.
+// What a busy neighbour costs: decode with one thread and with two on a quiet machine, then with either while another process keeps
+// one core busy. Each round measures all four, so that the machine's slower hours cancel; one JSON line per engine, medians.
 //   node bench/busy.mjs --model FILE [--engines native,node,chromium] [--bitnet build/native/bitnet] [--dist web/dist]
 //                       [--rounds 5] [--tokens 64] [--threads 2]
 // Wants taskset, and $BITNET_CHROMIUM for the browser (. scripts/env.sh).
@@ -10,6 +10,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { root } from '../tests/support/cli.mjs';
+import { asFirst } from './first.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -31,7 +32,9 @@ const prompt = Array.from({ length: 16 }, (_, i) => 1000 + 37 * i);
 
 /// A process that takes all it can get of the last core, from `busy()` to `end()`.
 function busy() {
-  const loop = spawn('taskset', ['-c', String(cpus().length - 1), process.execPath, '-e', 'for (;;);'], { stdio: 'ignore' });
+  // In a session of its own, as another program is: within one session the engines would fare differently.
+  const loop = spawn('taskset', ['-c', String(cpus().length - 1), process.execPath, '-e', 'for (;;);'], { stdio: 'ignore', detached: true });
+  loop.on('spawn', () => asFirst(loop));
   const failed = new Promise((_, fail) => { loop.on('error', fail); });
   failed.catch(() => {});
   return { started: Promise.race([failed, new Promise((done) => { setTimeout(done, 300); })]), end: () => loop.kill('SIGKILL') };
@@ -122,9 +125,10 @@ for (const name of options.engines.split(',')) {
     for (let i = 0; i < Number(options.rounds); ++i) {
       const alone = await engine.decode(1, false);
       const quiet = await engine.decode(threads, false);
+      const beside1 = await engine.decode(1, true);
       const loud = await engine.decode(threads, true);
       isa = loud.isa;
-      rounds.push({ alone: alone.rate, quiet: quiet.rate, loud: loud.rate, ratio: loud.rate / alone.rate });
+      rounds.push({ alone: alone.rate, quiet: quiet.rate, beside: beside1.rate, loud: loud.rate, ratio: loud.rate / alone.rate });
       const { ratio, ...rates } = rounds.at(-1);
       console.error(`${name} ${Object.entries(rates).map(([key, rate]) => `${key} ${rate.toFixed(1)}`).join(', ')}: ${ratio.toFixed(2)}`);
     }
@@ -134,7 +138,7 @@ for (const name of options.engines.split(',')) {
   const column = (key) => rounds.map((round) => round[key]);
   console.log(JSON.stringify({
     figure: 'busy_neighbour', engine: name, isa, threads, model: model.split('/').at(-1), metric: 'decode tokens/s',
-    one_thread: median(column('alone')), all_threads: median(column('quiet')), median: median(column('loud')),
+    one_thread: median(column('alone')), one_thread_beside: median(column('beside')), all_threads: median(column('quiet')), median: median(column('loud')),
     runs: column('loud'), ratio: median(column('ratio')), ratios: column('ratio'), goal,
   }));
 }

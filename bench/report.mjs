@@ -23,12 +23,19 @@ function order({ figure }) {
   return prefix ? place(prefix) : 1;
 }
 
+/// What is said beside a figure's name: which of several, or what bounds it.
+function which(line) {
+  if (line.figure.startsWith('kernel')) return ` (${line.metric}, ${line.isa})`;
+  if (!line.figure.startsWith('busy')) return '';
+  return ` (${[line.engine, ...(line.one_thread_beside ? [`where 1 thread beside the same process has ${number(line.one_thread_beside)}`] : [])].join(', ')})`;
+}
+
 const roofline = ({ peer }) => peer === 'roofline of the same run';
 const measured = ({ engine, isa, threads }) => `${[engine, isa].filter(Boolean).join(', ')}${threads ? `, ${threads} t` : ''}`;
 
 function goals(lines) {
   const rows = lines.filter(({ goal }) => typeof goal === 'number').map((line) => [
-    line.row + (line.figure.startsWith('kernel') ? ` (${line.metric}, ${line.isa})` : line.figure.startsWith('busy') ? ` (${line.engine})` : ''),
+    line.row + which(line),
     line.median === undefined ? '' : `${number(line.median)} ${line.unit}`, percent(line.spread), line.peer ?? '',
     number(line.peer_median), roofline(line) ? percent(line.ratio) : number(line.ratio), roofline(line) ? percent(line.goal) : `${line.goal}`,
     line.reached === undefined ? `not measured: ${line.note ?? line.peer}` : line.reached ? 'reached' : '**not reached**']);

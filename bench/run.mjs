@@ -203,7 +203,7 @@ async function busy(figure) {
   for (const one of said.trim().split('\n').map((text) => JSON.parse(text))) {
     say(line({ ...figure, name: `busy_${one.engine}` }, { engine: one.engine, isa: one.isa, threads: one.threads, model: one.model, metric: 'decode', unit: 'tokens/s',
       median: one.median, spread: spread(one.runs), runs: one.runs.map((value) => round(value)), peer: 'our 1 thread alone', peer_median: one.one_thread,
-      side_by_side: round(one.ratio), quiet: round(one.all_threads) }));
+      side_by_side: round(one.ratio), quiet: round(one.all_threads), one_thread_beside: round(one.one_thread_beside) }));
   }
 }
 
