@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { delimiter, join, resolve } from "node:path";
 import { serve } from "../../web/tools/serve.mjs";
 
-const root = resolve(import.meta.dirname, "../..");
+export const root = resolve(import.meta.dirname, "../..");
 export const screenshots = join(root, "build/screenshots");
 mkdirSync(screenshots, { recursive: true });
 
@@ -49,25 +49,42 @@ export const browsers = [
   skip: browser.path ? false : `no ${browser.name} on this machine`,
 }));
 
-/** A browser with a fresh profile under build/, and how to end it. */
-export async function launch({ name, path, options }) {
+/**
+ * A browser with a fresh profile under build/, and how to end it. `killAndRestart` ends its processes without a word, and
+ * starts it anew with the same profile; `prefs` are Firefox's settings.
+ */
+export async function launch({ name, path, options }, { args = [], prefs = {} } = {}) {
   const profiles = join(root, "build/tmp");
   mkdirSync(profiles, { recursive: true });
   const userDataDir = mkdtempSync(join(profiles, `${name}-`));
-  const browser = await puppeteer.launch({
-    headless: true,
-    executablePath: path,
-    userDataDir,
-    protocolTimeout: 240_000,
-    ...options,
-  });
-  return {
-    browser,
-    async close() {
-      await browser.close();
-      rmSync(userDataDir, { recursive: true, force: true, maxRetries: 5 });
-    },
+  const start = async () => {
+    const browser = await puppeteer.launch({
+      headless: true,
+      executablePath: path,
+      userDataDir,
+      protocolTimeout: 240_000,
+      ...options,
+      args: [...(options.args ?? []), ...args],
+      extraPrefsFirefox: prefs,
+    });
+    return {
+      browser,
+      async killAndRestart() {
+        const main = browser.process();
+        const ended = new Promise((done) => main.once("exit", done));
+        main.kill("SIGKILL");
+        await ended;
+        // Chromium's lock names a process that is no more; Firefox's is the system's, and gone.
+        rmSync(join(userDataDir, "SingletonLock"), { force: true });
+        return start();
+      },
+      async close() {
+        await browser.close();
+        rmSync(userDataDir, { recursive: true, force: true, maxRetries: 5 });
+      },
+    };
   };
+  return start();
 }
 
 /** web/dist, and `/blank` with the same headers; `cases` are more answers by path. */

@@ -39,6 +39,17 @@ function validates(module: number[]): boolean {
   return typeof WebAssembly === "object" && WebAssembly.validate(bytes(module));
 }
 
+/** Whether the policy that this script runs under lets it compile WebAssembly. */
+export function mayCompile(): boolean {
+  try {
+    return new WebAssembly.Module(bytes([])) !== undefined;
+  } catch {
+    return false;
+  }
+}
+export const policyAdvice = (whose: string) =>
+  `${whose} Content-Security-Policy must allow 'wasm-unsafe-eval' in script-src`;
+
 /** The known answer of the one relaxed instruction we use: 4 * 2 * 3 + 5. Node 20's baseline compiler says 48. */
 export function relaxedDot(): "right" | "wrong" | "blocked" {
   try {
@@ -75,8 +86,7 @@ export function features(): Features {
 
   const hints: string[] = [];
   if (!simd) hints.push("this engine has no WebAssembly SIMD, which this package needs");
-  else if (dot === "blocked")
-    hints.push("the page's Content-Security-Policy must allow 'wasm-unsafe-eval' in script-src");
+  else if (dot === "blocked") hints.push(policyAdvice("the page's"));
   else if (dot === "wrong")
     hints.push("this engine's relaxed SIMD computes wrong results and is not used");
   else if (dot === "missing") hints.push("this engine has no relaxed SIMD");

@@ -4,6 +4,7 @@ import { asBitNetError, BitNetError } from "../errors.js";
 import { builtin, isNode } from "../platform.js";
 import type { Pull } from "../sources.js";
 import type { LoadOptions } from "../types.js";
+import { watchLock } from "./alive.js";
 import type { Command, Message, RequestName, Requests } from "./protocol.js";
 
 interface Port {
@@ -88,6 +89,7 @@ export class Client {
   #ended: BitNetError | undefined;
   #ending: unknown;
   #silences = 0;
+  #unwatch = () => {};
   stuck = false;
 
   constructor(worker?: LoadOptions["worker"]) {
@@ -174,6 +176,7 @@ export class Client {
   async end(reason: BitNetError): Promise<void> {
     if (this.#ended === undefined) {
       this.#ended = reason;
+      this.#unwatch();
       for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(reason);
       this.#ending = this.#port.end();
     }
@@ -211,7 +214,14 @@ export class Client {
   #receive(message: Message): void {
     this.#silences = 0;
     if (message.type === "alive") return;
-    if (message.type === "hello") return this.#settle(helloId)?.resolve(undefined as never);
+    if (message.type === "hello") {
+      if (message.lock !== undefined && this.#ended === undefined)
+        this.#unwatch = watchLock(
+          message.lock,
+          () => void this.end(new BitNetError("WorkerFailed", "it was ended from outside")),
+        );
+      return this.#settle(helloId)?.resolve(undefined as never);
+    }
     if (message.type === "pull") return void this.#pull(message);
     if (message.type === "event") return this.#event(message.id, message.event as never);
     if (message.type === "result") return this.#settle(message.id)?.resolve(message.value as never);

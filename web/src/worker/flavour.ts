@@ -1,6 +1,6 @@
 // One flavour of a module, made and tested.
 import { BitNetError } from "../errors.js";
-import { relaxedDot, type Flavour } from "../features.js";
+import { mayCompile, policyAdvice, relaxedDot, type Flavour } from "../features.js";
 import type { MainModule } from "../generated/module.js";
 import { builtin } from "../platform.js";
 
@@ -80,6 +80,7 @@ export async function makeModule<M extends Common>(
   startTimeout?: number,
 ): Promise<{ module: M; threads: number; isa: string }> {
   const several = flavour.endsWith("-mt");
+  if (!mayCompile()) throw new BitNetError("NotSupported", policyAdvice("the worker script's"));
   if (flavour.startsWith("relaxed") && relaxedDot() === "wrong") {
     throw new BitNetError("SelfTestFailed", "relaxed dot product");
   }

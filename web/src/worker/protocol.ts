@@ -121,7 +121,8 @@ export type Command =
   | { id: number; name: "pulled"; call: number; error: ErrorData };
 
 export type Message =
-  | { type: "hello" }
+  /** The worker listens. It holds the lock for as long as it lives. */
+  | { type: "hello"; lock: string | undefined }
   /** Sent all the time while a module starts: silence means that the worker is stuck. */
   | { type: "alive" }
   /** Asks the page's side for bytes of a source that it keeps. */

@@ -3,6 +3,7 @@ import { asBitNetError } from "../errors.js";
 import type { MainModule } from "../generated/module.js";
 import { builtin, isNode } from "../platform.js";
 import type { Progress } from "../types.js";
+import { holdLock } from "./alive.js";
 import { Engine } from "./engine.js";
 import { makeModule, modelModules } from "./flavour.js";
 import { generate } from "./generating.js";
@@ -103,4 +104,5 @@ function post(message: Message): void {
 
 if (nodePort) nodePort.on("message", (command: Command) => void receive(command));
 else scope.onmessage = ({ data }) => void receive(data);
-post({ type: "hello" });
+const lock = isNode ? Promise.resolve(undefined) : holdLock(); // Node tells when a worker ends
+void lock.then((name) => post({ type: "hello", lock: name }));
