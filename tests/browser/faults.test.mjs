@@ -5,16 +5,17 @@ import { after, before, describe, test } from "node:test";
 import { rows as calls } from "./faults/calls.mjs";
 import { rows as engine } from "./faults/engine.mjs";
 import { openLab, soon } from "./faults/lab.mjs";
+import { rows as network } from "./faults/network.mjs";
+import { rows as storage } from "./faults/storage.mjs";
 import { browsers } from "./support.mjs";
 
 const only = process.env.BITNET_FAULTS && new RegExp(process.env.BITNET_FAULTS); // of the faults' names, to run a few
-const rows = [...calls, ...engine]
+const rows = [...network, ...storage, ...calls, ...engine]
   .filter(({ item, short, fault }) => (only ? only.test(`${item} ${fault}`) : short || process.env.BITNET_FULL))
   .sort((a, b) => a.item - b.item);
 
 /** Items of the list that no row can make, and why. */
 const cannot = {
-  18: "a store of its own is not there yet",
   36: "about WASI: tests/wasi",
 };
 

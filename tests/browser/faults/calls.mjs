@@ -15,7 +15,6 @@ export const rows = [
   {
     item: 19,
     fault: "abort while the download stalls",
-    short: true,
     async run(lab) {
       const file = lab.file().fault({ stallAt: 1_000_000 });
       const result = await inOnePage(
@@ -203,7 +202,6 @@ export const rows = [
   {
     item: 26,
     fault: "empty prompt, lone surrogates, NUL",
-    short: true,
     async run(lab) {
       const results = await inOnePage(lab, async () => {
         const model = await lab.load();
@@ -272,7 +270,6 @@ export const rows = [
   {
     item: 29,
     fault: "ten generates at once",
-    short: true,
     async run(lab) {
       const { texts, alone, ms } = await inOnePage(lab, async () => {
         const model = await lab.load();
@@ -320,7 +317,6 @@ export const rows = [
   {
     item: 31,
     fault: "the consumer's callback throws",
-    short: true,
     async run(lab) {
       const { progress, body, next } = await inOnePage(lab, async () => {
         const throws = () => {
@@ -348,7 +344,6 @@ export const rows = [
   {
     item: 34,
     fault: "clock jumps by hours in page and worker",
-    short: true,
     async run(lab) {
       const file = lab.file(bigModel());
       return ended(

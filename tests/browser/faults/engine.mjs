@@ -77,7 +77,6 @@ export const rows = [
   {
     item: 32,
     fault: "no cross-origin isolation",
-    short: true,
     async run(lab) {
       const result = await loadWith(lab, undefined, { threads: 4 }, { address: `${lab.plainUrl}/blank` });
       ended(result, "ok");

@@ -108,6 +108,16 @@ export async function inWorker() {
       return grow.call(this, pages);
     };
   }
+  if (faults.writes) {
+    const { prototype: handle } = FileSystemSyncAccessHandle;
+    const { write } = handle;
+    let writes = 0;
+    handle.write = function (bytes, options) {
+      if (++writes <= 3) return write.call(this, bytes, options);
+      if (faults.writes === "throws") throw new DOMException("the disk is full", "QuotaExceededError");
+      return write.call(this, bytes.subarray(0, bytes.length >> 1), options);
+    };
+  }
   if (faults.clock) {
     // An hour forth or back at every look; the monotonic clock only forth, as after a sleep.
     const [date, monotonic] = [Date.now.bind(Date), performance.now.bind(performance)];

@@ -53,7 +53,10 @@ function handle(request, response, headers) {
 export async function openLab(which) {
   const servers = { isolated: await serve({ handle }), plain: await serve({ handle, isolation: false }) };
   const files = await faultServer();
-  let session = await launch(which);
+  const session = await launch(which);
+  const [home] = await session.browser.pages();
+  await home.evaluateOnNewDocument(inPage);
+  await home.goto(`${servers.isolated.url}/blank`);
   let count = 0;
 
   const lab = {
@@ -61,10 +64,8 @@ export async function openLab(which) {
     files,
     url: servers.isolated.url,
     plainUrl: servers.plain.url,
-    get browser() {
-      return session.browser;
-    },
-    /** A page with `lab` in it, and no file of an earlier test. */
+    browser: session.browser,
+    /** A page with `lab` in it. */
     async page(address = `${lab.url}/blank`, browser = session.browser) {
       const page = await browser.newPage();
       page.failures = [];
@@ -73,19 +74,15 @@ export async function openLab(which) {
       await page.goto(address);
       return page;
     },
-    /** What a test that failed has left open. */
+    /** Between two tests: no page and no file stays. */
     async tidy() {
-      const [, ...pages] = await session.browser.pages();
-      for (const page of pages) await page.close();
+      for (const page of await session.browser.pages()) if (page !== home) await page.close();
+      await home.evaluate(() => lab.clear());
     },
     /** A file of its own for each test: nothing of it is cached. */
     file: (bytes = smallModel) => files.put(`/${++count}/model.gguf`, bytes),
     /** Another browser, which the test ends: with options of support.mjs's launch. */
     launch: (options) => launch(which, options),
-    /** The browser dies, as in a power cut, and comes back with its profile. */
-    async restart() {
-      session = await session.killAndRestart();
-    },
     async close() {
       await session.close();
       await files.close();

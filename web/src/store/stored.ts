@@ -286,10 +286,16 @@ class Download {
     );
     const reader = checked(chunks, this.#options, asked?.sha256, async (sha256) => {
       if (!chunks.isWhole) return; // the rest has passed through memory
-      part.finish(sha256);
-      await this.#store.settle(this.#name, sha256);
-      await this.#store.note(sha256, source);
-      kept = sha256;
+      try {
+        part.finish(sha256);
+        await this.#store.settle(this.#name, sha256);
+        await this.#store.note(sha256, source);
+        kept = sha256;
+      } catch (error) {
+        // All of it is here and checked: room for the last line of its journal may come until the next visit.
+        if (!(error instanceof BitNetError) || error.code !== "QuotaExceeded") throw error;
+        onHint(`not stored: ${error.message}`);
+      }
     });
     let kept: string | undefined;
     let closed = false;

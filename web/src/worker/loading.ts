@@ -87,8 +87,22 @@ async function loadFrom<L extends Ranges, T>(
 }
 
 const codeOf = (error: unknown) => (error instanceof BitNetError ? error.code : undefined);
-/** What core says of bytes that are no model, whatever the options. */
-const refusals = ["NotGguf", "Truncated", "Malformed"];
+/** What core says of bytes that are no model, whatever the options, and of ones that were damaged on the way: any may be. */
+const refusals = [
+  "NotGguf",
+  "UnsupportedVersion",
+  "Truncated",
+  "Malformed",
+  "LimitExceeded",
+  "UnsupportedType",
+  "UnsupportedArchitecture",
+  "MissingKey",
+  "WrongType",
+  "MissingTensor",
+  "WrongShape",
+  "BadWeights",
+  "UnsupportedTokenizer",
+];
 
 export async function load<L extends Ranges, T>(
   target: Target<L, T>,
