@@ -1,5 +1,5 @@
-// Loading in real browsers: the store of the origin, its sharing between tabs, damage and the network's absence. The faults
-// of servers are told by web/test/store.test.mjs, on the same code.
+// Loading in real browsers: the store of the origin, its sharing between tabs, damage and the network's absence. By default
+// what works; the faults, which faults.test.mjs has in short, with --full. Those of servers are in web/test/store.test.mjs.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -99,6 +99,7 @@ const cacheOf = (page, name, ...given) =>
     given,
   );
 const phases = ({ progress }) => [...new Set(progress.map(({ phase }) => phase))].join(" ");
+const full = { skip: !process.env.BITNET_FULL && "with --full" };
 const chunkBytes = 1 << 19;
 const chunks = [];
 for (let at = 0; at < model.length; at += chunkBytes)
@@ -148,7 +149,7 @@ for (const which of browsers) {
       assert.equal((await cacheOf(page, "usage")).bytes, model.length);
     });
 
-    test("an abort leaves a part; the next load fetches the rest", async () => {
+    test("an abort leaves a part; the next load fetches the rest", full, async () => {
       await fresh();
       state.pace = 15;
       const aborted = await page.evaluate(
@@ -178,83 +179,95 @@ for (const which of browsers) {
       assert.ok(state.sent <= model.length, `${state.sent}`);
     });
 
-    test("a damaged chunk is fetched again alone; without a server it is IntegrityFailed", async () => {
-      await fresh();
-      const { text } = await loadIn(page, url, small);
-      const flip = () =>
-        page.evaluate(async (name) => {
-          const root = await navigator.storage.getDirectory();
-          const folder = await root.getDirectoryHandle("bitnet-edge");
-          const handle = await folder.getFileHandle(name);
-          const bytes = new Uint8Array(await (await handle.getFile()).arrayBuffer());
-          bytes[1_200_000] ^= 4;
-          const writer = await handle.createWritable();
-          await writer.write(bytes);
-          await writer.close();
-        }, `${sha256}.gguf`);
-      await flip();
-      Object.assign(state, { requests: 0, sent: 0 });
-      assert.equal((await loadIn(page, url, small)).text, text);
-      assert.equal(state.sent, chunkBytes);
-      assert.equal((await loadIn(page, url, small)).text, text);
-      assert.equal(state.requests, 1, "it was mended in place");
-      await flip();
-      state.down = true;
-      const offline = await loadIn(page, url, { ...small, retries: 0 });
-      assert.equal(offline.code, "IntegrityFailed", offline.message);
-    });
-
-    test("five tabs share one download; the writer's tab dies and another goes on", async () => {
-      await fresh();
-      state.pace = 15;
-      const tabs = await Promise.all(
-        Array.from({ length: 5 }, () => blankPage(session.browser, `${server.url}/blank`)),
-      );
-      const writer = await blankPage(session.browser, `${server.url}/blank`);
-      const lost = loadIn(writer, url, small).catch(() => undefined);
-      while (state.sent < model.length / 3) await new Promise((done) => setTimeout(done, 20));
-      state.held = true;
-      const all = Promise.all(tabs.map((tab) => loadIn(tab, url, small)));
-      const waits = () => globalThis.progress?.some(({ phase }) => phase === "wait") ?? false;
-      for (const tab of tabs)
-        while (!(await tab.evaluate(waits))) await new Promise((done) => setTimeout(done, 20));
-      await writer.close();
-      await lost;
-      state.held = false;
-      const seen = await all;
-      for (const { text, message } of seen) assert.equal(text, seen[0].text, message);
-      assert.ok(seen[0].text);
-      console.log(
-        `${which.name}: ${state.sent} of ${model.length} bytes for six tabs, of which one died`,
-      );
-      assert.ok(state.sent < 2 * model.length);
-      await Promise.all(tabs.map((tab) => tab.close()));
-    });
-
-    test("no file system, no room, a disk that fills: from memory, each byte once, with a hint", async () => {
-      let text;
-      for (const [worker, why] of [
-        ["/no-files.js", /^$/],
-        ["/closed-files.js", /private window/],
-        ["/no-room.js", /no room/],
-        ["/full-disk.js", /no room/],
-      ]) {
+    test(
+      "a damaged chunk is fetched again alone; without a server it is IntegrityFailed",
+      full,
+      async () => {
         await fresh();
-        const seen = await loadIn(page, url, { ...small, worker });
-        text ??= seen.text;
-        assert.equal(seen.text, text, `${worker}: ${seen.message}`);
-        assert.equal(state.sent, model.length, worker);
-        assert.match(seen.hint.replace(/^.*?(not stored|$)/, "$1"), why, worker);
-        assert.ok(
-          (await cacheOf(page, "list")).every(({ complete }) => !complete),
-          worker,
+        const { text } = await loadIn(page, url, small);
+        const flip = () =>
+          page.evaluate(async (name) => {
+            const root = await navigator.storage.getDirectory();
+            const folder = await root.getDirectoryHandle("bitnet-edge");
+            const handle = await folder.getFileHandle(name);
+            const bytes = new Uint8Array(await (await handle.getFile()).arrayBuffer());
+            bytes[1_200_000] ^= 4;
+            const writer = await handle.createWritable();
+            await writer.write(bytes);
+            await writer.close();
+          }, `${sha256}.gguf`);
+        await flip();
+        Object.assign(state, { requests: 0, sent: 0 });
+        assert.equal((await loadIn(page, url, small)).text, text);
+        assert.equal(state.sent, chunkBytes);
+        assert.equal((await loadIn(page, url, small)).text, text);
+        assert.equal(state.requests, 1, "it was mended in place");
+        await flip();
+        state.down = true;
+        const offline = await loadIn(page, url, { ...small, retries: 0 });
+        assert.equal(offline.code, "IntegrityFailed", offline.message);
+      },
+    );
+
+    test(
+      "five tabs share one download; the writer's tab dies and another goes on",
+      full,
+      async () => {
+        await fresh();
+        state.pace = 15;
+        const tabs = await Promise.all(
+          Array.from({ length: 5 }, () => blankPage(session.browser, `${server.url}/blank`)),
         );
-      }
-      // What the full disk took is not fetched again.
-      state.sent = 0;
-      assert.equal((await loadIn(page, url, small)).text, text);
-      assert.equal(state.sent, model.length - 2 * chunkBytes);
-    });
+        const writer = await blankPage(session.browser, `${server.url}/blank`);
+        const lost = loadIn(writer, url, small).catch(() => undefined);
+        while (state.sent < model.length / 3) await new Promise((done) => setTimeout(done, 20));
+        state.held = true;
+        const all = Promise.all(tabs.map((tab) => loadIn(tab, url, small)));
+        const waits = () => globalThis.progress?.some(({ phase }) => phase === "wait") ?? false;
+        for (const tab of tabs)
+          while (!(await tab.evaluate(waits))) await new Promise((done) => setTimeout(done, 20));
+        await writer.close();
+        await lost;
+        state.held = false;
+        const seen = await all;
+        for (const { text, message } of seen) assert.equal(text, seen[0].text, message);
+        assert.ok(seen[0].text);
+        console.log(
+          `${which.name}: ${state.sent} of ${model.length} bytes for six tabs, of which one died`,
+        );
+        assert.ok(state.sent < 2 * model.length);
+        await Promise.all(tabs.map((tab) => tab.close()));
+      },
+    );
+
+    test(
+      "no file system, no room, a disk that fills: from memory, each byte once, with a hint",
+      full,
+      async () => {
+        let text;
+        for (const [worker, why] of [
+          ["/no-files.js", /^$/],
+          ["/closed-files.js", /private window/],
+          ["/no-room.js", /no room/],
+          ["/full-disk.js", /no room/],
+        ]) {
+          await fresh();
+          const seen = await loadIn(page, url, { ...small, worker });
+          text ??= seen.text;
+          assert.equal(seen.text, text, `${worker}: ${seen.message}`);
+          assert.equal(state.sent, model.length, worker);
+          assert.match(seen.hint.replace(/^.*?(not stored|$)/, "$1"), why, worker);
+          assert.ok(
+            (await cacheOf(page, "list")).every(({ complete }) => !complete),
+            worker,
+          );
+        }
+        // What the full disk took is not fetched again.
+        state.sent = 0;
+        assert.equal((await loadIn(page, url, small)).text, text);
+        assert.equal(state.sent, model.length - 2 * chunkBytes);
+      },
+    );
 
     test("pins, other versions, deleting", async () => {
       await fresh();
