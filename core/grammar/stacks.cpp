@@ -123,26 +123,18 @@ Result<SetId> Stacks::unite(SetId a, SetId b) noexcept {
   if (known.a == a && known.b == b)
     return known.result;
   const std::size_t begin = scratch_.size();
-  std::uint32_t i = 0;
-  std::uint32_t j = 0;
-  while (i < sets_[a].size || j < sets_[b].size) {
+  constexpr StateId kLast = UINT32_MAX; // behind all states
+  for (std::uint32_t i = 0, j = 0; i < sets_[a].size || j < sets_[b].size;) {
     BITNET_TRY(work());
-    const Entry* const left = i < sets_[a].size ? &entries_[sets_[a].first + i] : nullptr;
-    const Entry* const right = j < sets_[b].size ? &entries_[sets_[b].first + j] : nullptr;
-    if (right == nullptr || (left != nullptr && left->state < right->state)) {
-      BITNET_TRY(scratch_.push(*left));
-      ++i;
-    } else if (left == nullptr || right->state < left->state) {
-      BITNET_TRY(scratch_.push(*right));
-      ++j;
-    } else {
-      const StateId state = left->state;
-      const auto below = unite(left->below, right->below);
-      BITNET_TRY(below);
-      BITNET_TRY(scratch_.push({state, *below}));
-      ++i;
-      ++j;
-    }
+    const Entry left = i < sets_[a].size ? entries_[sets_[a].first + i] : Entry{kLast, kDead};
+    const Entry right = j < sets_[b].size ? entries_[sets_[b].first + j] : Entry{kLast, kDead};
+    i += left.state <= right.state ? 1 : 0;
+    j += right.state <= left.state ? 1 : 0;
+    const auto below = left.state == right.state
+                           ? unite(left.below, right.below)
+                           : Result<SetId>(left.state < right.state ? left.below : right.below);
+    BITNET_TRY(below);
+    BITNET_TRY(scratch_.push({std::min(left.state, right.state), *below}));
   }
   const auto result = intern(scratch_.span().subspan(begin), sets_[a].bottom || sets_[b].bottom);
   scratch_.truncate(begin);
