@@ -80,13 +80,19 @@ bool Constraint::good(SetId set, std::uint64_t left) const noexcept {
          (stacks_->calls(set) <= limits::kCalls || cost < stacks_->cost(at_));
 }
 
+/// No token that passes there is looked at: it does not fit, or nests far too deep within itself.
+bool Constraint::lost(SetId set) const noexcept {
+  return set == kDead ||
+         (stacks_->calls(set) > limits::kMostCalls / 2 && stacks_->cost(set) >= stacks_->cost(at_));
+}
+
 Result<SetId> Constraint::after(std::string_view bytes) noexcept {
   SetId set = at_;
   for (const char byte : bytes) {
     const auto next = stacks_->step(set, static_cast<std::uint8_t>(byte));
     BITNET_TRY(next);
     set = *next;
-    if (set == kDead || stacks_->calls(set) > limits::kMostCalls / 2)
+    if (lost(set))
       return kDead;
   }
   return set;
@@ -127,7 +133,7 @@ Status Constraint::walk(std::uint64_t* bits, std::uint64_t left, std::uint32_t& 
       BITNET_TRY(found);
       set = *found;
     }
-    if (set == kDead || stacks_->calls(set) > limits::kMostCalls / 2) {
+    if (lost(set)) {
       i = node.next;
       continue;
     }

@@ -44,6 +44,7 @@ private:
   Result<SetId> after(std::string_view bytes) noexcept;
   /// Is it good to stand there with so many tokens left?
   bool good(SetId set, std::uint64_t left) const noexcept;
+  bool lost(SetId set) const noexcept;
   bool can_end_here() const noexcept { return !ignore_end_ && stacks_->can_end(at_); }
   /// Sets the bits of all tokens that fit; `most` becomes the largest cost of where they lead.
   Status walk(std::uint64_t* bits, std::uint64_t left, std::uint32_t& most) noexcept;

@@ -327,8 +327,8 @@ TEST_CASE("options", "[nn]") {
       {R"({"reverse-prompt": ")" + std::string(257, 'x') + "\"}", Errno::kInvalidArgument},
       {R"({"pooling": "cls"})", Errno::kInvalidArgument},
       {R"({"seed": 0.5})", Errno::kInvalidArgument},
-      {R"({"grammar": "root ::= x"})", Errno::kUnsupportedOperation},
-      {R"({"json-schema": "{}"})", Errno::kUnsupportedOperation},
+      {R"({"grammar": 1})", Errno::kInvalidArgument},
+      {R"({"json-schema": {"type": "object"}})", Errno::kInvalidArgument},
       {R"({"mmproj": "m.gguf"})", Errno::kUnsupportedOperation},
       {R"({"image": "i.png"})", Errno::kUnsupportedOperation},
       {R"({"tts": true})", Errno::kUnsupportedOperation},
@@ -358,6 +358,38 @@ TEST_CASE("sampling: a seed decides, another decides otherwise", "[nn]") {
   const std::string seven = text_with(R"("temp": 5.0, "seed": 7)");
   CHECK(seven == text_with(R"("temp": 5.0, "seed": 7)"));
   CHECK(seven != text_with(R"("temp": 5.0, "seed": 8)"));
+}
+
+TEST_CASE("a grammar or a schema holds the text, and costs what it may hold", "[nn]") {
+  Ready ready(config_of(R"("temp": 1.0, "n-predict": 40)"));
+  CHECK(ready.guest.set_input(0, 1, R"({"json-schema": "{\"enum\":[\"the\",\"and\"]}"})") ==
+        Errno::kSuccess);
+  const std::string chosen = ready.guest.computed(0, "Hello");
+  CHECK((chosen == "\"the\"" || chosen == "\"and\""));
+  CHECK(
+      ready.guest.set_input(0, 1, R"({"json_schema": "", "grammar": "root ::= \"is\"+ \".\""})") ==
+      Errno::kSuccess);
+  const std::string listed = ready.guest.computed(0, "Hello");
+  CHECK((listed.starts_with("is") && listed.ends_with("is.")));
+  CHECK(ready.guest.set_input(0, 1, R"({"grammar": "root ::= x"})") == Errno::kSuccess);
+  CHECK(ready.guest.set_input(0, 0, "Hello") == Errno::kSuccess);
+  CHECK(ready.guest.call("compute", {0}) == Errno::kInvalidArgument);
+  CHECK(has(ready.guest.log.back(), "BadGrammar"));
+  CHECK(ready.guest.set_input(0, 1, R"({"grammar": "", "n-predict": 2})") == Errno::kSuccess);
+  CHECK(ready.guest.set_input(0, 0, "Hello") == Errno::kSuccess);
+  CHECK(ready.guest.call("compute", {0}) == Errno::kSuccess);
+
+  World world;
+  const auto session = world.model.session_bytes({.context = 64});
+  REQUIRE(session);
+  Guest poor(world.models, {.max_session_bytes = *session + (16U << 20)});
+  std::uint32_t graph = 0;
+  std::uint32_t context = 0;
+  CHECK(poor.load("default", R"({"grammar": "root ::= [a-z]", "n-predict": 1})", graph) ==
+        Errno::kSuccess);
+  CHECK(poor.init(graph, context) == Errno::kSuccess);
+  CHECK(poor.set_input(context, 0, "Hello") == Errno::kSuccess);
+  CHECK(poor.call("compute", {context}) == Errno::kTooLarge);
 }
 
 TEST_CASE("the size of an output: probe, clamp, and LlamaEdge's zero", "[nn]") {

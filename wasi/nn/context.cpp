@@ -71,6 +71,7 @@ void Context::release() noexcept {
   forget_prompt();
   session_.reset();
   give_back(session_bytes_);
+  give_back(grammar_bytes_);
   model_.reset();
 }
 
@@ -171,7 +172,7 @@ Outcome Context::set_metadata(std::string_view json) noexcept {
   if (read_anew)
     if (const Outcome outcome = tokenize(changed, tokens); outcome.code != Errno::kSuccess)
       return outcome;
-  options_ = changed;
+  options_ = std::move(changed);
   streaming_ = false;
   if (!read_anew)
     return {};
@@ -197,6 +198,7 @@ Outcome Context::ready() noexcept {
     return {};
   session_.reset();
   give_back(session_bytes_);
+  give_back(grammar_bytes_);
   const auto bytes = model_->session_bytes(wanted);
   if (!bytes)
     return bytes.error();
@@ -223,6 +225,13 @@ Outcome Context::start() noexcept {
   GenerateOptions generate;
   generate.sampler = options_.sampler;
   generate.ignore_end = options_.ignore_eos;
+  generate.grammar = options_.grammar;
+  generate.json_schema = options_.json_schema;
+  const bool constrained = !generate.grammar.empty() || !generate.json_schema.empty();
+  if (constrained && grammar_bytes_ == 0)
+    if (const Outcome taken = take(limits::kGrammarBytes, grammar_bytes_, "a grammar");
+        taken.code != Errno::kSuccess)
+      return taken;
   generate.max_tokens = static_cast<std::uint32_t>(std::max<std::int64_t>(options_.predict, 0));
   if (!stop.empty())
     generate.stop = {&stop, 1};

@@ -98,6 +98,7 @@ private:
   std::uint64_t prompt_bytes_ = 0;
   std::optional<Session> session_;
   std::uint64_t session_bytes_ = 0;
+  std::uint64_t grammar_bytes_ = 0; ///< what its session may hold for one
   std::uint64_t output_bytes_ = 0;
 
   Text output_;

@@ -22,6 +22,8 @@ inline constexpr std::uint32_t kToldFailures = 100;
 inline constexpr std::uint32_t kDefaultContext = 4096;
 /// A stop string, as GenerateOptions takes it.
 inline constexpr std::uint32_t kReversePromptBytes = 256;
+/// What a grammar or schema may make core hold, at most: charged whole to a guest that names one.
+inline constexpr std::uint64_t kGrammarBytes = 64U << 20;
 /// The buffer behind LlamaEdge's guests, whose length they pass as 0.
 inline constexpr std::uint32_t kLlamaEdgeBuffer = 245'888;
 

@@ -66,6 +66,13 @@ Answer set_real(const Value& value, float& into) {
   return kDone;
 }
 
+Answer set_text(const Value& value, std::string& into) {
+  if (value.kind != Value::Kind::kText)
+    return wants("wants a string");
+  into = value.text;
+  return kDone;
+}
+
 /// For things that are not there: fine as long as nobody asks for them.
 Answer only_number(const Value& value, double neutral, const char* what) {
   if (!is_number(value))
@@ -170,6 +177,9 @@ constexpr Option kOptions[] = {
        o.stop_bytes = static_cast<std::uint32_t>(v.text.size());
        return kDone;
      }},
+    {"grammar", [](const Value& v, Options& o) { return set_text(v, o.grammar); }},
+    {"json-schema", [](const Value& v, Options& o) { return set_text(v, o.json_schema); }},
+    {"json_schema", [](const Value& v, Options& o) { return set_text(v, o.json_schema); }},
     {"ignore-eos", [](const Value& v, Options& o) { return set_flag(v, o.ignore_eos); }},
     {"stream-stdout", [](const Value& v, Options& o) { return set_flag(v, o.stream_stdout); }},
     {"enable-log", [](const Value& v, Options& o) { return set_flag(v, o.enable_log); }},
@@ -199,9 +209,6 @@ constexpr Option kOptions[] = {
     {"logits-hash", [](const Value& v, Options& o) { return set_flag(v, o.logits_hash); }},
 
     // Asked for by guests, not there: an answer that ignored them would be a wrong one.
-    {"grammar", [](const Value& v, Options&) { return only_empty(v, "is not there yet"); }},
-    {"json-schema", [](const Value& v, Options&) { return only_empty(v, "is not there yet"); }},
-    {"json_schema", [](const Value& v, Options&) { return only_empty(v, "is not there yet"); }},
     {"image", [](const Value& v, Options&) { return only_empty(v, "is not there: text only"); }},
     {"mmproj", [](const Value& v, Options&) { return only_empty(v, "is not there: text only"); }},
     {"model-vocoder",

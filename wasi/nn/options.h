@@ -6,6 +6,8 @@
 #include "nn/abi.h"
 #include "nn/limits.h"
 
+#include <string>
+
 namespace bitnet::nn {
 
 struct Options {
@@ -25,6 +27,8 @@ struct Options {
   bool logits_hash = false; ///< ours, "logits-hash": output 1 has "logits_hash"
   std::uint32_t stop_bytes = 0; ///< "reverse-prompt"
   char stop[limits::kReversePromptBytes] = {};
+  std::string grammar;     ///< "grammar": GBNF that the text must fit
+  std::string json_schema; ///< "json-schema" or "json_schema": a schema, as text
 
   std::string_view reverse_prompt() const noexcept { return {stop, stop_bytes}; }
 };
@@ -36,8 +40,8 @@ struct JsonError {
 };
 
 /// Changes what the JSON names; on an error nothing. InvalidEncoding: not a JSON object. InvalidArgument: a known key
-/// with a value of the wrong type or out of range. UnsupportedOperation: something asked for that is not there (a
-/// grammar, an image).
+/// with a value of the wrong type or out of range. UnsupportedOperation: something asked for that is not there (an
+/// image).
 JsonError parse_options(std::string_view json, Options& options) noexcept;
 
 /// A JSON array of objects with the strings "role" and "content"; other keys are passed over.

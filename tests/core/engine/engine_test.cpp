@@ -943,6 +943,22 @@ TEST_CASE("a constraint that can only end ends, and stop strings come first", "[
   CHECK_FALSE(rig.engine->next());
 }
 
+TEST_CASE("guesses do not change what a constraint lets through", "[engine]") {
+  Rig rig(wandering());
+  GenerateOptions options;
+  options.grammar = "root ::= (\"the \" | \"and \" | [a-c] \",\")+ \".\"";
+  options.max_tokens = 60;
+  for (const float temperature : {0.0F, 1.0F}) {
+    options.sampler = {.temperature = temperature, .seed = 3};
+    options.draft = 0;
+    const auto expected = generate(*rig.engine, kPrompt, options);
+    CHECK_FALSE(expected.error);
+    CHECK(expected.text().ends_with("."));
+    options.draft = 8;
+    CHECK(generate(*rig.engine, kPrompt, options).ids == expected.ids);
+  }
+}
+
 TEST_CASE("a small head does not change what a constraint lets through", "[engine]") {
   TinyOptions tiny;
   tiny.hidden = 64;
