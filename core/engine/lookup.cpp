@@ -53,8 +53,8 @@ std::span<const TokenId> Drafts::guess(std::span<const TokenId> history,
     --rest_;
     return {};
   }
-  // One token in common says little, unless guesses have been right of late.
-  const std::size_t least = length_ > 1 ? 1 : 2;
+  // Two tokens in common say little, unless guesses have been right of late.
+  const std::size_t least = length_ > 1 ? kLongestMatch - 1 : kLongestMatch;
   count_ = look_up(history, least, std::span(ids_).first(std::min({length_, room, most_})));
   return std::span(ids_).first(count_);
 }
@@ -72,7 +72,7 @@ void Drafts::learn() noexcept {
   if (taken_ == count_) {
     length_ = std::min(2 * length_, most_);
     pause_ = std::max(pause_ / 2, kLeastPause);
-  } else if (taken_ > 0) {
+  } else if (2 * taken_ >= count_) {
     length_ = taken_;
   } else {
     length_ = 1;

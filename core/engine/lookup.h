@@ -38,7 +38,7 @@ private:
   std::size_t taken_ = 0;
   std::size_t most_ = 0;
   std::size_t length_ = 1; ///< of the next guess
-  std::size_t pause_ = 0;  ///< tokens without a guess after the next that is all wrong
+  std::size_t pause_ = 0;  ///< tokens without a guess after the next that is mostly wrong
   std::size_t rest_ = 0;   ///< of the pause under way
 };
 

@@ -87,8 +87,8 @@ struct GenerateOptions {
   /// Tokens at the front of the context that kShift never forgets, below its capacity.
   std::uint32_t keep = 0;
   /// Prompt-lookup decoding: at most so many tokens are guessed from what the context says already, and evaluated together;
-  /// 0 to kMostDraft, 0 is off. Changes speed (text that repeats itself comes faster, other text hardly slower) and never
-  /// a token, a log-probability or a text. May take memory for draft + 1 rows of logits.
+  /// 0 to kMostDraft, 0 is off. Changes speed (where memory bounds it, text that repeats itself comes faster and other text
+  /// hardly slower) and never a token, a log-probability or a text. May take memory for draft + 1 rows of logits.
   std::uint32_t draft = 0;
   /// What the generated text must be, as a grammar in GBNF or a JSON schema; at most one of both, empty: anything. The
   /// text is whole when generation ends by itself, by max_tokens or by the context (not when a stop string ends it).
