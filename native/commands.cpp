@@ -52,6 +52,54 @@ Status complete(bitnet::Session& session, bitnet::TokenId newest, bitnet::Finish
   return evaluated ? Status() : session.evaluate({&newest, 1});
 }
 
+std::string info_line(const bitnet::Estimate& answer) {
+  const bitnet::ModelInfo& i = answer.model;
+  Json line;
+  line.text("name", i.name).text("architecture", i.architecture).text("weight_type", i.weight_type);
+  line.number("parameters", i.parameters).number("ternary_parameters", i.ternary_parameters);
+  line.number("file_bytes", i.file_bytes).number("weight_bytes", i.weight_bytes);
+  line.number("session_bytes", answer.session_bytes);
+  if (answer.peak_bytes != 0)
+    line.number("weight_bytes_most", answer.weight_bytes_most)
+        .number("peak_bytes", answer.peak_bytes);
+  line.number("layers", std::uint64_t{i.layers}).number("hidden", std::uint64_t{i.hidden});
+  line.number("ffn", std::uint64_t{i.ffn}).number("heads", std::uint64_t{i.heads});
+  line.number("kv_heads", std::uint64_t{i.kv_heads}).number("head_dim", std::uint64_t{i.head_dim});
+  line.number("vocabulary", std::uint64_t{i.vocabulary})
+      .number("context", std::uint64_t{i.context});
+  line.number("bos", i.bos).number("eos", i.eos).text("tokenizer", i.tokenizer);
+  line.truth("tokenizer_guessed", i.tokenizer_guessed).text("chat_template", i.chat_template);
+  line.text("isa", i.isa);
+  return line.line();
+}
+
+void info_table(const bitnet::Estimate& answer, Output& out) {
+  const bitnet::ModelInfo& i = answer.model;
+  const auto row = [&out](std::string label, const std::string& value) {
+    label.resize(14, ' ');
+    out.write(label + value + "\n");
+  };
+  const auto count = [](std::uint64_t n) { return std::to_string(n); };
+  row("name", i.name.empty() ? "(none)" : printable(i.name));
+  row("architecture", printable(i.architecture));
+  row("parameters", decimal(static_cast<double>(i.parameters) / 1e6, 1) + " M, " +
+                        decimal(static_cast<double>(i.ternary_parameters) / 1e6, 1) +
+                        " M ternary (" + printable(i.weight_type) + ")");
+  row("shape", count(i.layers) + " layers, hidden " + count(i.hidden) + ", FFN " + count(i.ffn) +
+                   ", " + count(i.heads) + " heads (" + count(i.kv_heads) + " KV) of " +
+                   count(i.head_dim));
+  row("vocabulary", count(i.vocabulary) + " tokens, rules " + printable(i.tokenizer) +
+                        (i.tokenizer_guessed ? " (guessed: the file names none)" : ""));
+  row("chat", printable(i.chat_template));
+  row("context", count(i.context) + " tokens");
+  row("file", megabytes(i.file_bytes));
+  row("memory",
+      megabytes(i.weight_bytes) + " weights, " + megabytes(answer.session_bytes) + " per session" +
+          (answer.peak_bytes == 0 ? std::string()
+                                  : "; at most " + megabytes(answer.peak_bytes) + " at a time"));
+  row("kernels", std::string(i.isa));
+}
+
 } // namespace
 
 int run(Arguments arguments) {
@@ -164,64 +212,44 @@ int run(Arguments arguments) {
 int info(Arguments arguments) {
   Options options;
   ModelOptions model_options;
+  bitnet::SessionOptions session_options;
   bool json = false;
+  bool estimate = false;
   Words words;
   model_options.declare(options);
+  declare(options, session_options);
   options.flag("--json", "one JSON object", json);
-  if (const auto status = parse("info", "info [-m FILE] [--json]", options, arguments, words, 1))
+  options.flag("--estimate",
+               "from the header alone, with the most memory that loading and a session would take",
+               estimate);
+  if (const auto status =
+          parse("info", "info [-m FILE] [--estimate] [--json]", options, arguments, words, 1))
     return *status;
   if (!words.empty() && model_options.path.empty())
     model_options.path = words[0];
 
+  Output out;
+  const auto show = [&](const bitnet::Estimate& answer) {
+    if (json)
+      out.write(info_line(answer));
+    else
+      info_table(answer, out);
+  };
+  if (estimate) {
+    if (const Status status = model_options.estimate(session_options, show); !status)
+      return fail(status.error());
+    return out.finish();
+  }
   const auto model = model_options.load();
   if (!model)
     return fail(model.error());
-  const bitnet::ModelInfo& i = model->info();
-  const auto session_bytes = model->session_bytes({});
+  const auto session_bytes = model->session_bytes(session_options);
   if (!session_bytes)
     return fail(session_bytes.error());
-  Output out;
-  if (json) {
-    Json line;
-    line.text("name", i.name)
-        .text("architecture", i.architecture)
-        .text("weight_type", i.weight_type);
-    line.number("parameters", i.parameters).number("ternary_parameters", i.ternary_parameters);
-    line.number("file_bytes", i.file_bytes).number("weight_bytes", i.weight_bytes);
-    line.number("session_bytes", *session_bytes);
-    line.number("layers", std::uint64_t{i.layers}).number("hidden", std::uint64_t{i.hidden});
-    line.number("ffn", std::uint64_t{i.ffn}).number("heads", std::uint64_t{i.heads});
-    line.number("kv_heads", std::uint64_t{i.kv_heads})
-        .number("head_dim", std::uint64_t{i.head_dim});
-    line.number("vocabulary", std::uint64_t{i.vocabulary})
-        .number("context", std::uint64_t{i.context});
-    line.number("bos", i.bos).number("eos", i.eos).text("tokenizer", i.tokenizer);
-    line.truth("tokenizer_guessed", i.tokenizer_guessed).text("chat_template", i.chat_template);
-    line.text("isa", i.isa);
-    out.write(line.line());
-    return out.finish();
-  }
-  const auto row = [&out](std::string label, const std::string& value) {
-    label.resize(14, ' ');
-    out.write(label + value + "\n");
-  };
-  const auto count = [](std::uint64_t n) { return std::to_string(n); };
-  row("name", i.name.empty() ? "(none)" : printable(i.name));
-  row("architecture", printable(i.architecture));
-  row("parameters", decimal(static_cast<double>(i.parameters) / 1e6, 1) + " M, " +
-                        decimal(static_cast<double>(i.ternary_parameters) / 1e6, 1) +
-                        " M ternary (" + printable(i.weight_type) + ")");
-  row("shape", count(i.layers) + " layers, hidden " + count(i.hidden) + ", FFN " + count(i.ffn) +
-                   ", " + count(i.heads) + " heads (" + count(i.kv_heads) + " KV) of " +
-                   count(i.head_dim));
-  row("vocabulary", count(i.vocabulary) + " tokens, rules " + printable(i.tokenizer) +
-                        (i.tokenizer_guessed ? " (guessed: the file names none)" : ""));
-  row("chat", printable(i.chat_template));
-  row("context", count(i.context) + " tokens");
-  row("file", megabytes(i.file_bytes));
-  row("memory", megabytes(i.weight_bytes) + " weights, " + megabytes(*session_bytes) +
-                    " per session with default options");
-  row("kernels", std::string(i.isa));
+  bitnet::Estimate answer; // no peak: it has been
+  answer.model = model->info();
+  answer.session_bytes = *session_bytes;
+  show(answer);
   return out.finish();
 }
 

@@ -28,6 +28,8 @@ std::string next_step(ErrorCode code) {
   case ErrorCode::NotGguf:
     return "Fetch it again: a login or error page is often saved under a model's name.";
   case ErrorCode::Truncated: return "Fetch the file again: it seems to have been cut off.";
+  case ErrorCode::WrongParts:
+    return "Name a part that ends in -00001-of-0000N.gguf; the others are looked for beside it.";
   case ErrorCode::OutOfMemory: return "Try a smaller --context, or --kv f16.";
   case ErrorCode::EmptyPrompt: return "Give text with -p, ids with --ids, or pipe text in.";
   case ErrorCode::ContextFull:
@@ -218,19 +220,59 @@ void ModelOptions::declare(Options& options) {
 }
 
 Result<bitnet::Model> ModelOptions::load() const {
-  const bitnet::LoadOptions options{
-      .isa = isa, .float_activations = float_activations, .head = head};
   if (path.empty()) {
     bitnet::MemorySource source(builtin_model());
-    return bitnet::Model::load(source, options);
+    return bitnet::Model::load(source, load_options());
   }
-  auto source = bitnet::open_file(path);
-  if (!source)
-    return source.error();
-  auto model = bitnet::Model::load(**source, options);
-  if (!model) // the loader knows only bytes; people want to know which file
-    return Error(model.error().code()) << path << ": " << model.error().detail();
+  const auto files = bitnet::ModelFiles::open(path);
+  if (!files)
+    return files.error();
+  auto model = bitnet::Model::load(files->sources(), load_options());
+  if (!model)
+    return named(model.error());
   return model;
+}
+
+Status ModelOptions::estimate(const bitnet::SessionOptions& session,
+                              const std::function<void(const bitnet::Estimate&)>& show) const {
+  bitnet::MemorySource builtin(builtin_model());
+  bitnet::Source* const one[] = {&builtin};
+  std::span<bitnet::Source* const> sources = one;
+  std::optional<bitnet::ModelFiles> files;
+  if (!path.empty()) {
+    auto opened = bitnet::ModelFiles::open(path);
+    if (!opened)
+      return opened.error();
+    files = std::move(*opened);
+    sources = files->sources();
+  }
+  std::vector<std::uint64_t> sizes;
+  for (const bitnet::Source* source : sources)
+    sizes.push_back(source->size());
+  auto loader = bitnet::ModelLoader::begin_estimate(sizes, load_options());
+  if (!loader)
+    return named(loader.error());
+  for (auto range = loader->wanted(); !range.into.empty(); range = loader->wanted()) {
+    Status status = sources[range.file]->read(range.offset, range.into);
+    if (status)
+      status = loader->accept();
+    if (!status)
+      return named(status.error());
+  }
+  const auto answer = loader->estimate(session);
+  if (!answer)
+    return answer.error();
+  show(*answer);
+  return {};
+}
+
+bitnet::LoadOptions ModelOptions::load_options() const {
+  return {.isa = isa, .float_activations = float_activations, .head = head};
+}
+
+/// The library knows only bytes; people want to know which file.
+Error ModelOptions::named(const Error& error) const {
+  return path.empty() ? error : Error(error.code()) << path << ": " << error.detail();
 }
 
 Result<std::unique_ptr<bitnet::Parallel>> ModelOptions::parallel() const {

@@ -81,7 +81,14 @@ struct ModelOptions {
 
   void declare(Options& options);
   Result<bitnet::Model> load() const;
+  /// What load() and such a session would take, from the header alone; its texts live while `show` runs.
+  Status estimate(const bitnet::SessionOptions& session,
+                  const std::function<void(const bitnet::Estimate&)>& show) const;
   Result<std::unique_ptr<bitnet::Parallel>> parallel() const;
+
+private:
+  bitnet::LoadOptions load_options() const;
+  Error named(const Error& error) const;
 };
 /// "native-avx2", "wasi-wasm_simd128"
 std::string engine_name(const bitnet::Model& model);

@@ -10,9 +10,6 @@ EMSCRIPTEN_BINDINGS(bitnet) {
   register_type<Floats>("Float32Array");
   register_type<ConstBytes8>("Uint8Array");
 
-  enum_<KvType>("KvType", enum_value_type::string)
-      .value("f32", KvType::kF32)
-      .value("f16", KvType::kF16);
   enum_<ContextPolicy>("ContextPolicy", enum_value_type::string)
       .value("stop", ContextPolicy::kStop)
       .value("error", ContextPolicy::kError)
@@ -25,28 +22,6 @@ EMSCRIPTEN_BINDINGS(bitnet) {
       .value("token", Step::Kind::kToken)
       .value("end", Step::Kind::kEnd);
 
-  value_object<Info>("Info")
-      .field("name", &Info::name)
-      .field("architecture", &Info::architecture)
-      .field("isa", &Info::isa)
-      .field("tokenizer", &Info::tokenizer)
-      .field("tokenizerGuessed", &Info::tokenizer_guessed)
-      .field("chatTemplate", &Info::chat_template)
-      .field("weightType", &Info::weight_type)
-      .field("parameters", &Info::parameters)
-      .field("ternaryParameters", &Info::ternary_parameters)
-      .field("fileBytes", &Info::file_bytes)
-      .field("weightBytes", &Info::weight_bytes)
-      .field("layers", &Info::layers)
-      .field("hidden", &Info::hidden)
-      .field("ffn", &Info::ffn)
-      .field("heads", &Info::heads)
-      .field("kvHeads", &Info::kv_heads)
-      .field("headDim", &Info::head_dim)
-      .field("vocabulary", &Info::vocabulary)
-      .field("context", &Info::context)
-      .field("bos", &Info::bos)
-      .field("eos", &Info::eos);
   value_object<JsStep>("Step")
       .field("kind", &JsStep::kind)
       .field("id", &JsStep::id)
@@ -61,10 +36,6 @@ EMSCRIPTEN_BINDINGS(bitnet) {
       .field("kernelCases", &JsSelfTest::kernel_cases)
       .field("tokens", &JsSelfTest::tokens)
       .field("logitsHash", &JsSelfTest::logits_hash);
-  value_object<SessionOptions>("SessionOptions")
-      .field("context", &SessionOptions::context)
-      .field("kvType", &SessionOptions::kv_type)
-      .field("batch", &SessionOptions::batch);
   value_object<SamplerOptions>("SamplerOptions")
       .field("temperature", &SamplerOptions::temperature)
       .field("topK", &SamplerOptions::top_k)
@@ -122,7 +93,6 @@ EMSCRIPTEN_BINDINGS(bitnet) {
 
   function("version", +[]() { return std::string(bitnet::version()); });
   function("selfTest", &run_self_test);
-  function("sessionDefaults", +[]() { return SessionOptions{}; });
   function("generateDefaults", +[]() { return GenerateOptions{}; });
   function("hashStart", +[]() { return kHashStart; });
 }

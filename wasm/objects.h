@@ -118,6 +118,32 @@ struct Info {
   TokenId bos = kNoToken, eos = kNoToken;
 };
 
+inline Info info_of(const ModelInfo& from) {
+  const auto text = [](std::string_view view) { return std::string(view); };
+  const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
+  return {text(from.name),
+          text(from.architecture),
+          text(from.isa),
+          text(from.tokenizer),
+          text(from.chat_template),
+          text(from.weight_type),
+          from.tokenizer_guessed,
+          number(from.parameters),
+          number(from.ternary_parameters),
+          number(from.file_bytes),
+          number(from.weight_bytes),
+          from.layers,
+          from.hidden,
+          from.ffn,
+          from.heads,
+          from.kv_heads,
+          from.head_dim,
+          from.vocabulary,
+          from.context,
+          from.bos,
+          from.eos};
+}
+
 class ModelObject {
 public:
   void set(Model model) { model_.emplace(std::move(model)); }
@@ -126,30 +152,7 @@ public:
   Reply<Info> info() const {
     if (!model_)
       return failure<Info>(kNothingHere);
-    const ModelInfo& from = model_->info();
-    const auto text = [](std::string_view view) { return std::string(view); };
-    const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
-    return success(Info{text(from.name),
-                        text(from.architecture),
-                        text(from.isa),
-                        text(from.tokenizer),
-                        text(from.chat_template),
-                        text(from.weight_type),
-                        from.tokenizer_guessed,
-                        number(from.parameters),
-                        number(from.ternary_parameters),
-                        number(from.file_bytes),
-                        number(from.weight_bytes),
-                        from.layers,
-                        from.hidden,
-                        from.ffn,
-                        from.heads,
-                        from.kv_heads,
-                        from.head_dim,
-                        from.vocabulary,
-                        from.context,
-                        from.bos,
-                        from.eos});
+    return success(info_of(model_->info()));
   }
   Reply<Ids> tokenize(const Block& text, bool add_bos) {
     ids_.clear();
@@ -209,23 +212,44 @@ private:
 struct Wanted {
   double offset = 0;
   Bytes8 into; // empty: nothing more, call finish()
+  std::uint32_t file = 0;
+};
+
+struct JsEstimate {
+  Info model;
+  double weight_bytes = 0, weight_bytes_most = 0, session_bytes = 0, peak_bytes = 0;
 };
 
 class LoaderObject {
 public:
-  Outcome begin(double file_size, const std::string& isa, bool float_activations, HeadType head) {
-    if (!(file_size >= 0 && file_size <= kMostExact))
+  /// The size of the next file, in order; then begin() or begin_estimate().
+  Outcome add_file(double size) {
+    if (!(size >= 0 && size <= kMostExact))
       return outcome(Error(ErrorCode::InvalidArgument) << "file size");
-    auto begun =
-        ModelLoader::begin(static_cast<std::uint64_t>(file_size), {isa, float_activations, head});
-    if (!begun)
-      return outcome(begun.error());
-    loader_.emplace(std::move(*begun));
-    return {};
+    return outcome(sizes_.push(static_cast<std::uint64_t>(size)));
+  }
+  /// `memory_limit`: bytes, 0 for none; it is to leave room for `session`.
+  Outcome begin(const std::string& isa, bool float_activations, HeadType head, double memory_limit,
+                const SessionOptions& session) {
+    return take(ModelLoader::begin(sizes_.span(),
+                                   options(isa, float_activations, head, memory_limit, session)));
+  }
+  Outcome begin_estimate(const std::string& isa, bool float_activations, HeadType head) {
+    return take(
+        ModelLoader::begin_estimate(sizes_.span(), options(isa, float_activations, head, 0, {})));
   }
   Wanted wanted() const {
     const auto range = loader_ ? loader_->wanted() : ModelLoader::Range{};
-    return {static_cast<double>(range.offset), Bytes8(range.into)};
+    return {static_cast<double>(range.offset), Bytes8(range.into), range.file};
+  }
+  Reply<JsEstimate> estimate(const SessionOptions& session) const {
+    const Result<Estimate> answer = loader_ ? loader_->estimate(session) : kNothingHere;
+    if (!answer)
+      return failure<JsEstimate>(answer.error());
+    return success(JsEstimate{info_of(answer->model), static_cast<double>(answer->weight_bytes),
+                              static_cast<double>(answer->weight_bytes_most),
+                              static_cast<double>(answer->session_bytes),
+                              static_cast<double>(answer->peak_bytes)});
   }
   Outcome accept() { return outcome(loader_ ? loader_->accept() : kNothingHere); }
   Outcome finish(ModelObject& into) {
@@ -238,6 +262,24 @@ public:
   }
 
 private:
+  /// What is no size limits nothing: 0, as for none.
+  static LoadOptions options(const std::string& isa, bool float_activations, HeadType head,
+                             double memory_limit, const SessionOptions& session) {
+    const bool limited = memory_limit > 0 && memory_limit <= kMostExact;
+    return {.isa = isa,
+            .float_activations = float_activations,
+            .head = head,
+            .memory_limit = limited ? static_cast<std::uint64_t>(memory_limit) : 0,
+            .session = session};
+  }
+  Outcome take(Result<ModelLoader> begun) {
+    if (!begun)
+      return outcome(begun.error());
+    loader_.emplace(std::move(*begun));
+    return {};
+  }
+
+  Vec<std::uint64_t> sizes_;
   std::optional<ModelLoader> loader_;
 };
 

@@ -96,25 +96,13 @@ bitnet_load_options load_defaults() noexcept {
           .float_activations = defaults.float_activations ? 1U : 0U,
           .isa = text_of(defaults.isa),
           .head = static_cast<std::uint32_t>(defaults.head),
-          .reserved = 0};
+          .reserved = 0,
+          .memory_limit = defaults.memory_limit,
+          .session = nullptr};
 }
 static_assert(static_cast<int>(HeadType::kFile) == BITNET_HEAD_FILE &&
               static_cast<int>(HeadType::kInt8) == BITNET_HEAD_INT8 &&
               static_cast<int>(HeadType::kInt4) == BITNET_HEAD_INT4);
-
-Result<LoadOptions> load_options(const bitnet_load_options* options) noexcept {
-  bitnet_load_options read = load_defaults();
-  BITNET_TRY(read_options(options, read, offsetof(bitnet_load_options, head)));
-  if (!is_text(read.isa))
-    return Error(ErrorCode::InvalidArgument) << "isa is null";
-  if (read.head > BITNET_HEAD_INT4)
-    return Error(ErrorCode::InvalidArgument) << "head " << read.head;
-  if (read.reserved != 0)
-    return Error(ErrorCode::InvalidArgument) << "reserved " << read.reserved;
-  return LoadOptions{.isa = view(read.isa),
-                     .float_activations = read.float_activations != 0,
-                     .head = static_cast<HeadType>(read.head)};
-}
 
 static_assert(static_cast<int>(KvType::kF32) == BITNET_KV_F32 &&
               static_cast<int>(KvType::kF16) == BITNET_KV_F16);
@@ -134,6 +122,24 @@ Result<SessionOptions> session_options(const bitnet_session_options* options) no
     return Error(ErrorCode::InvalidArgument) << "kv_type " << read.kv_type;
   return SessionOptions{
       .context = read.context, .kv_type = static_cast<KvType>(read.kv_type), .batch = read.batch};
+}
+
+Result<LoadOptions> load_options(const bitnet_load_options* options) noexcept {
+  bitnet_load_options read = load_defaults();
+  BITNET_TRY(read_options(options, read, offsetof(bitnet_load_options, head)));
+  if (!is_text(read.isa))
+    return Error(ErrorCode::InvalidArgument) << "isa is null";
+  if (read.head > BITNET_HEAD_INT4)
+    return Error(ErrorCode::InvalidArgument) << "head " << read.head;
+  if (read.reserved != 0)
+    return Error(ErrorCode::InvalidArgument) << "reserved " << read.reserved;
+  const auto session = session_options(read.session);
+  BITNET_TRY(session);
+  return LoadOptions{.isa = view(read.isa),
+                     .float_activations = read.float_activations != 0,
+                     .head = static_cast<HeadType>(read.head),
+                     .memory_limit = read.memory_limit,
+                     .session = *session};
 }
 
 bitnet_generate_options generate_defaults() noexcept {
@@ -209,28 +215,22 @@ Result<GenerateOptions> generate_options(const bitnet_generate_options* options,
 
 // --- what callers hand in ---
 
-class CallbackSource final : public Source {
-public:
-  CallbackSource(bitnet_read callback, void* context, std::uint64_t size) noexcept
-      : read_(callback), context_(context), size_(size) {}
-  std::uint64_t size() const noexcept override { return size_; }
-  Status read(std::uint64_t offset, MutableBytes into) noexcept override {
-    if (offset > size_ || into.size() > size_ - offset)
-      return Error(ErrorCode::Truncated) << "nothing at byte " << size_;
-    if (into.empty())
-      return {};
-    const int status = read_(context_, offset, into.data(), into.size());
-    if (status == 0)
-      return {};
-    const auto code = static_cast<ErrorCode>(status);
-    return Error(std::string_view(error_name(code)) == "Unknown" ? ErrorCode::Io : code)
-           << "the caller's read at byte " << offset;
-  }
+Error caller_error(int status, const ModelLoader::Range& range) noexcept {
+  const auto code = static_cast<ErrorCode>(status);
+  return Error(std::string_view(error_name(code)) == "Unknown" ? ErrorCode::Io : code)
+         << "the caller's read at byte " << range.offset << " of file " << range.file + 1;
+}
 
-private:
-  bitnet_read read_;
-  void* context_;
-  std::uint64_t size_;
+/// A reader of one file as one of several.
+struct OneFile {
+  bitnet_read read;
+  void* context;
+
+  static int call(void* self, std::uint32_t /*file*/, std::uint64_t offset, void* into,
+                  std::size_t size) {
+    const auto* one = static_cast<const OneFile*>(self);
+    return one->read(one->context, offset, into, size);
+  }
 };
 
 class CallerParallel final : public Parallel {
@@ -265,6 +265,49 @@ int hand_out(Result<Model> model, bitnet_model** out) noexcept {
     return fail(model.error());
   *out = new (std::nothrow) bitnet_model{std::move(*model)};
   return *out != nullptr ? 0 : fail(Error(ErrorCode::OutOfMemory) << "model");
+}
+
+using Begin = Result<ModelLoader>(std::span<const std::uint64_t>, const LoadOptions&) noexcept;
+int begin_loader(Begin* begin, const std::uint64_t* file_sizes, std::size_t file_count,
+                 const bitnet_load_options* options, bitnet_loader** loader) noexcept {
+  if (loader == nullptr)
+    return fail("loader is null");
+  *loader = nullptr;
+  if (!is_list(file_sizes, file_count))
+    return fail("file_sizes is null");
+  const auto load = load_options(options);
+  if (!load)
+    return fail(load.error());
+  auto begun = begin(list(file_sizes, file_count), *load);
+  if (!begun)
+    return fail(begun.error());
+  *loader = new (std::nothrow) bitnet_loader{std::move(*begun)};
+  return *loader != nullptr ? 0 : fail(Error(ErrorCode::OutOfMemory) << "loader");
+}
+
+bitnet_model_info info_of(const ModelInfo& from) noexcept {
+  return {.struct_size = 0,
+          .tokenizer_guessed = from.tokenizer_guessed ? 1U : 0U,
+          .name = text_of(from.name),
+          .architecture = text_of(from.architecture),
+          .isa = text_of(from.isa),
+          .tokenizer = text_of(from.tokenizer),
+          .chat_template = text_of(from.chat_template),
+          .weight_type = text_of(from.weight_type),
+          .parameters = from.parameters,
+          .ternary_parameters = from.ternary_parameters,
+          .file_bytes = from.file_bytes,
+          .weight_bytes = from.weight_bytes,
+          .layers = from.layers,
+          .hidden = from.hidden,
+          .ffn = from.ffn,
+          .heads = from.heads,
+          .kv_heads = from.kv_heads,
+          .head_dim = from.head_dim,
+          .vocabulary = from.vocabulary,
+          .context = from.context,
+          .bos = from.bos,
+          .eos = from.eos};
 }
 
 int tokenize(Status (Model::*how)(std::string_view, bool, Vec<TokenId>&) const noexcept,
@@ -357,16 +400,36 @@ void bitnet_generate_options_init(bitnet_generate_options* options, size_t struc
 
 int bitnet_model_load(bitnet_read read, void* context, uint64_t file_size,
                       const bitnet_load_options* options, bitnet_model** model) {
+  OneFile file{read, context};
+  return bitnet_model_load_files(read == nullptr ? nullptr : &OneFile::call, &file, &file_size, 1,
+                                 options, model);
+}
+
+int bitnet_model_load_files(bitnet_read_file read, void* context, const uint64_t* file_sizes,
+                            size_t file_count, const bitnet_load_options* options,
+                            bitnet_model** model) {
   if (model == nullptr)
     return fail("model is null");
   *model = nullptr;
   if (read == nullptr)
     return fail("read is null");
+  if (!is_list(file_sizes, file_count))
+    return fail("file_sizes is null");
   const auto load = load_options(options);
   if (!load)
     return fail(load.error());
-  CallbackSource source(read, context, file_size);
-  return hand_out(Model::load(source, *load), model);
+  auto loader = ModelLoader::begin(list(file_sizes, file_count), *load);
+  if (!loader)
+    return fail(loader.error());
+  for (auto range = loader->wanted(); !range.into.empty(); range = loader->wanted()) {
+    const int status =
+        read(context, range.file, range.offset, range.into.data(), range.into.size());
+    if (status != 0)
+      return fail(caller_error(status, range));
+    if (const Status accepted = loader->accept(); !accepted)
+      return fail(accepted.error());
+  }
+  return hand_out(loader->finish(), model);
 }
 
 int bitnet_model_load_memory(const void* bytes, size_t size, const bitnet_load_options* options,
@@ -387,17 +450,17 @@ void bitnet_model_free(bitnet_model* model) { delete model; }
 
 int bitnet_loader_begin(uint64_t file_size, const bitnet_load_options* options,
                         bitnet_loader** loader) {
-  if (loader == nullptr)
-    return fail("loader is null");
-  *loader = nullptr;
-  const auto load = load_options(options);
-  if (!load)
-    return fail(load.error());
-  auto begun = ModelLoader::begin(file_size, *load);
-  if (!begun)
-    return fail(begun.error());
-  *loader = new (std::nothrow) bitnet_loader{std::move(*begun)};
-  return *loader != nullptr ? 0 : fail(Error(ErrorCode::OutOfMemory) << "loader");
+  return bitnet_loader_begin_files(&file_size, 1, options, loader);
+}
+
+int bitnet_loader_begin_files(const uint64_t* file_sizes, size_t file_count,
+                              const bitnet_load_options* options, bitnet_loader** loader) {
+  return begin_loader(&ModelLoader::begin, file_sizes, file_count, options, loader);
+}
+
+int bitnet_loader_begin_estimate(const uint64_t* file_sizes, size_t file_count,
+                                 const bitnet_load_options* options, bitnet_loader** loader) {
+  return begin_loader(&ModelLoader::begin_estimate, file_sizes, file_count, options, loader);
 }
 
 int bitnet_loader_wanted(const bitnet_loader* loader, uint64_t* offset, void** into, size_t* size) {
@@ -407,6 +470,13 @@ int bitnet_loader_wanted(const bitnet_loader* loader, uint64_t* offset, void** i
   *offset = range.offset;
   *into = range.into.data();
   *size = range.into.size();
+  return 0;
+}
+
+int bitnet_loader_wanted_file(const bitnet_loader* loader, uint32_t* file) {
+  if (loader == nullptr || file == nullptr)
+    return fail("a pointer is null");
+  *file = loader->loader.wanted().file;
   return 0;
 }
 
@@ -426,30 +496,30 @@ void bitnet_loader_free(bitnet_loader* loader) { delete loader; }
 int bitnet_model_get_info(const bitnet_model* model, bitnet_model_info* info) {
   if (model == nullptr)
     return fail("model is null");
-  const ModelInfo& from = model->model.info();
-  return write_answer(bitnet_model_info{.struct_size = 0,
-                                        .tokenizer_guessed = from.tokenizer_guessed ? 1U : 0U,
-                                        .name = text_of(from.name),
-                                        .architecture = text_of(from.architecture),
-                                        .isa = text_of(from.isa),
-                                        .tokenizer = text_of(from.tokenizer),
-                                        .chat_template = text_of(from.chat_template),
-                                        .weight_type = text_of(from.weight_type),
-                                        .parameters = from.parameters,
-                                        .ternary_parameters = from.ternary_parameters,
-                                        .file_bytes = from.file_bytes,
-                                        .weight_bytes = from.weight_bytes,
-                                        .layers = from.layers,
-                                        .hidden = from.hidden,
-                                        .ffn = from.ffn,
-                                        .heads = from.heads,
-                                        .kv_heads = from.kv_heads,
-                                        .head_dim = from.head_dim,
-                                        .vocabulary = from.vocabulary,
-                                        .context = from.context,
-                                        .bos = from.bos,
-                                        .eos = from.eos},
-                      info);
+  return write_answer(info_of(model->model.info()), info);
+}
+
+int bitnet_loader_estimate(const bitnet_loader* loader,
+                           const struct bitnet_session_options* session, bitnet_estimate* estimate,
+                           bitnet_model_info* info) {
+  if (loader == nullptr)
+    return fail("loader is null");
+  const auto read = session_options(session);
+  if (!read)
+    return fail(read.error());
+  const auto answer = loader->loader.estimate(*read);
+  if (!answer)
+    return fail(answer.error());
+  if (info != nullptr)
+    if (const int status = write_answer(info_of(answer->model), info); status != 0)
+      return status;
+  return write_answer(bitnet_estimate{.struct_size = 0,
+                                      .reserved = 0,
+                                      .weight_bytes = answer->weight_bytes,
+                                      .weight_bytes_most = answer->weight_bytes_most,
+                                      .session_bytes = answer->session_bytes,
+                                      .peak_bytes = answer->peak_bytes},
+                      estimate);
 }
 
 int bitnet_model_tokenize(const bitnet_model* model, const char* text, size_t size, int add_bos,

@@ -1,62 +1,77 @@
 // Loading: header, then weights in file order, piece by piece. One machine serves a Source that can be read at once and
 // a caller whose bytes arrive when they please.
-#include "api/model_data.h"
+#include "api/loader_data.h"
+#include "base/checked.h"
 #include "base/checksum.h"
 #include "gguf/limits.h"
-#include "gguf/reader.h"
+#include "gguf/parts.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <new>
 
 namespace bitnet {
+namespace {
+
+/// The same error with the file's number, where there are several.
+Error in_file(std::uint32_t file, std::size_t count, const Error& error) noexcept {
+  if (count == 1)
+    return error;
+  return Error(error.code()) << "file " << file + 1 << " of " << std::uint64_t{count} << ": "
+                             << error.detail();
+}
+
+Status check_count(std::size_t files) noexcept {
+  if (files == 0 || files > limits::kFiles)
+    return Error(ErrorCode::InvalidArgument)
+           << std::uint64_t{files} << " files, must be 1 to " << limits::kFiles;
+  return {};
+}
+
+} // namespace
+
 namespace detail {
 
-struct LoaderData {
-  std::uint64_t file_size = 0;
-  const Kernels* kernels = nullptr;
-  bool float_activations = false;
-  HeadType head = HeadType::kFile;
-  Buffer<std::uint8_t> prefix; ///< the file's first bytes; the header's views point here
-  std::size_t have = 0;        ///< bytes of it that are there
-  Gguf gguf;
-  std::unique_ptr<ModelData> model;
-  std::optional<WeightsLoader> weights; ///< once the header is whole
-  ModelLoader::Range range;
-  bool failed = false;
-
-  Status ask_for_header(std::uint64_t bytes) noexcept;
-  Status accept_header() noexcept;
-  Status begin_weights() noexcept;
-  Status ask_for_weights() noexcept;
-  Status describe() noexcept;
-};
-
 Status LoaderData::ask_for_header(std::uint64_t bytes) noexcept {
-  auto grown = Buffer<std::uint8_t>::make(std::min(bytes, file_size), "header");
+  Part& part = parts[reading];
+  const std::uint64_t left = limits::kHeaderBytes - header_bytes;
+  if (part.have >= left)
+    return Error(ErrorCode::LimitExceeded)
+           << "the files' headers are longer than " << limits::kHeaderBytes << " bytes together";
+  auto grown = Buffer<std::uint8_t>::make(std::min({bytes, left, part.size}), "header");
   BITNET_TRY(grown);
-  if (have != 0)
-    std::memcpy(grown->data(), prefix.data(), have);
-  prefix = std::move(*grown);
-  range = {have, {prefix.data() + have, prefix.size() - have}};
+  if (part.have != 0)
+    std::memcpy(grown->data(), part.prefix.data(), part.have);
+  part.prefix = std::move(*grown);
+  range = {part.have, {part.prefix.data() + part.have, part.prefix.size() - part.have}, reading};
   return {};
 }
 
 Status LoaderData::accept_header() noexcept {
-  have = prefix.size();
-  auto parsed = parse_gguf({prefix.data(), have}, file_size);
-  if (parsed) {
-    gguf = std::move(*parsed);
-    return begin_weights();
+  Part& part = parts[reading];
+  part.have = part.prefix.size();
+  auto parsed = parse_gguf({part.prefix.data(), part.have}, part.size);
+  if (!parsed) {
+    // Truncated is final once all that a header may have is there (reader.h): the file was cut, and says where.
+    if (parsed.error().code() != ErrorCode::Truncated || part.have == part.size ||
+        part.have >= limits::kHeaderBytes)
+      return parsed.error();
+    return ask_for_header(std::uint64_t{part.have} * 2);
   }
-  // Truncated is final once all that a header may have is there (reader.h): the file was cut, and says where.
-  if (parsed.error().code() != ErrorCode::Truncated || have == file_size ||
-      have >= limits::kHeaderBytes)
-    return parsed.error();
-  return ask_for_header(std::min<std::uint64_t>(std::uint64_t{have} * 2, limits::kHeaderBytes));
+  headers[reading] = std::move(*parsed);
+  BITNET_TRY(check_part(headers[reading], headers[0], reading, count));
+  header_bytes += part.have;
+  if (++reading == count)
+    return {};
+  return ask_for_header(limits::kFirstHeaderBytes);
 }
 
 Status LoaderData::begin_weights() noexcept {
+  auto joined = join_parts({headers.get(), count});
+  BITNET_TRY(joined);
+  gguf = std::move(*joined);
+  headers.reset();
   model.reset(new (std::nothrow) ModelData);
   if (!model)
     return Error(ErrorCode::OutOfMemory) << "model";
@@ -70,13 +85,18 @@ Status LoaderData::begin_weights() noexcept {
            << " entries, token_embd.weight " << config->vocabulary << " rows";
   model->network.config = *config;
   model->network.kernels = kernels;
-  model->network.float_activations = float_activations;
+  model->network.float_activations = options.float_activations;
   model->tokenizer = std::move(*tokenizer);
-  BITNET_TRY(describe());
-  auto loader =
-      WeightsLoader::make(gguf, model->network.config, *kernels, model->network.weights, head);
+  auto loader = WeightsLoader::make(gguf, model->network.config, *kernels, model->network.weights,
+                                    options.head);
   BITNET_TRY(loader);
   weights = std::move(*loader);
+  BITNET_TRY(describe());
+  range = {};
+  if (only_estimate)
+    return {};
+  BITNET_TRY(check_limit());
+  BITNET_TRY(weights->begin());
   return ask_for_weights();
 }
 
@@ -88,17 +108,19 @@ Status LoaderData::ask_for_weights() noexcept {
       return {};
     }
     // The first weights may have come along with the header: a sequential source must not be asked for them again.
-    const std::size_t known =
-        piece.offset < have ? static_cast<std::size_t>(
-                                  std::min<std::uint64_t>(have - piece.offset, piece.into.size()))
-                            : 0;
+    const Part& part = parts[piece.file];
+    const std::size_t known = piece.offset < part.have
+                                  ? static_cast<std::size_t>(std::min<std::uint64_t>(
+                                        part.have - piece.offset, piece.into.size()))
+                                  : 0;
     if (known != 0)
-      std::memcpy(piece.into.data(), prefix.data() + piece.offset, known);
+      std::memcpy(piece.into.data(), part.prefix.data() + piece.offset, known);
     if (known < piece.into.size()) {
-      range = {piece.offset + known, piece.into.subspan(known)};
+      range = {piece.offset + known, piece.into.subspan(known), piece.file};
       return {};
     }
-    BITNET_TRY(weights->accept());
+    if (const Status accepted = weights->accept(); !accepted)
+      return in_file(piece.file, count, accepted.error());
   }
 }
 
@@ -122,7 +144,12 @@ Status LoaderData::describe() noexcept {
   info.tokenizer = model->tokenizer->rules();
   info.tokenizer_guessed = model->tokenizer->guessed();
   info.chat_template = template_name(model->chat);
-  info.file_bytes = file_size;
+  const Weights& planned = model->network.weights;
+  info.weight_type =
+      planned.ternary_parameters == 0 ? "none" : dtype_info(planned.ternary_type).name;
+  info.parameters = planned.parameters;
+  info.ternary_parameters = planned.ternary_parameters;
+  info.file_bytes = file_bytes;
   info.layers = c.layers;
   info.hidden = c.hidden;
   info.ffn = c.ffn;
@@ -169,16 +196,41 @@ ModelLoader::~ModelLoader() = default;
 
 Result<ModelLoader> ModelLoader::begin(std::uint64_t file_size,
                                        const LoadOptions& options) noexcept {
-  if (file_size == 0)
-    return Error(ErrorCode::NotGguf) << "the file is empty";
+  return begin(std::span(&file_size, 1), options);
+}
+
+Result<ModelLoader> ModelLoader::begin_estimate(std::span<const std::uint64_t> file_sizes,
+                                                const LoadOptions& options) noexcept {
+  auto loader = begin(file_sizes, options);
+  if (loader)
+    loader->data_->only_estimate = true;
+  return loader;
+}
+
+Result<ModelLoader> ModelLoader::begin(std::span<const std::uint64_t> file_sizes,
+                                       const LoadOptions& options) noexcept {
+  BITNET_TRY(check_count(file_sizes.size()));
   std::unique_ptr<detail::LoaderData> data(new (std::nothrow) detail::LoaderData);
   if (!data)
     return Error(ErrorCode::OutOfMemory) << "loader";
-  data->file_size = file_size;
-  data->float_activations = options.float_activations;
+  data->count = static_cast<std::uint32_t>(file_sizes.size());
+  data->parts.reset(new (std::nothrow) detail::Part[data->count]);
+  data->headers.reset(new (std::nothrow) Gguf[data->count]);
+  if (!data->parts || !data->headers)
+    return Error(ErrorCode::OutOfMemory) << "loader";
+  for (std::uint32_t i = 0; i < data->count; ++i) {
+    const auto sum = checked_add(data->file_bytes, file_sizes[i]);
+    if (file_sizes[i] == 0)
+      return in_file(i, data->count, Error(ErrorCode::NotGguf) << "the file is empty");
+    if (!sum)
+      return Error(ErrorCode::InvalidArgument) << "file sizes";
+    data->parts[i].size = file_sizes[i];
+    data->file_bytes = *sum;
+  }
+  data->options = options;
+  data->options.isa = {};
   if (options.head > HeadType::kInt4)
     return Error(ErrorCode::InvalidArgument) << "head";
-  data->head = options.head;
   data->kernels = find_kernels(options.isa);
   if (data->kernels == nullptr)
     return Error(ErrorCode::UnknownIsa) << options.isa;
@@ -193,26 +245,32 @@ ModelLoader::Range ModelLoader::wanted() const noexcept {
 Status ModelLoader::accept() noexcept {
   if (data_->failed || data_->range.into.empty())
     return Error(ErrorCode::InvalidState) << "the loader wants no bytes";
-  const auto step = [this]() -> Status {
-    if (!data_->weights)
-      return data_->accept_header();
-    BITNET_TRY(data_->weights->accept());
-    return data_->ask_for_weights();
+  const auto step = [](detail::LoaderData& data) -> Status {
+    const bool header = !data.weights;
+    const std::uint32_t file = data.range.file;
+    if (const Status taken = header ? data.accept_header() : data.weights->accept(); !taken)
+      return in_file(file, data.count, taken.error());
+    if (header)
+      return data.reading < data.count ? Status() : data.begin_weights();
+    return data.ask_for_weights();
   };
-  const Status accepted = step();
+  const Status accepted = step(*data_);
   data_->failed = !accepted;
   return accepted;
 }
 
+Result<Estimate> ModelLoader::estimate(const SessionOptions& session) const noexcept {
+  if (data_->failed || !data_->weights)
+    return Error(ErrorCode::InvalidState) << "the header is not known";
+  return data_->estimate(session);
+}
+
 Result<Model> ModelLoader::finish() noexcept {
-  if (data_->failed || !data_->weights || !data_->range.into.empty() || !data_->model)
+  if (data_->failed || data_->only_estimate || !data_->weights || !data_->range.into.empty() ||
+      !data_->model)
     return Error(ErrorCode::InvalidState) << "the model is not whole";
   const Weights& weights = data_->model->network.weights;
   ModelInfo& info = data_->model->info;
-  info.weight_type =
-      weights.ternary_parameters == 0 ? "none" : dtype_info(weights.ternary_type).name;
-  info.parameters = weights.parameters;
-  info.ternary_parameters = weights.ternary_parameters;
   info.weight_bytes = weights.bytes;
   data_->model->network.fingerprint = detail::fingerprint(*data_->model);
   data_->weights.reset();
@@ -229,10 +287,20 @@ std::optional<HeadType> head_type(std::string_view name) noexcept {
 }
 
 Result<Model> Model::load(Source& source, const LoadOptions& options) noexcept {
-  auto loader = ModelLoader::begin(source.size(), options);
+  Source* const files[] = {&source};
+  return load(files, options);
+}
+
+Result<Model> Model::load(std::span<Source* const> files, const LoadOptions& options) noexcept {
+  BITNET_TRY(check_count(files.size()));
+  std::array<std::uint64_t, limits::kFiles> sizes{};
+  for (std::size_t i = 0; i < files.size(); ++i)
+    sizes[i] = files[i]->size();
+  auto loader = ModelLoader::begin({sizes.data(), files.size()}, options);
   BITNET_TRY(loader);
   for (auto range = loader->wanted(); !range.into.empty(); range = loader->wanted()) {
-    BITNET_TRY(source.read(range.offset, range.into));
+    if (const Status read = files[range.file]->read(range.offset, range.into); !read)
+      return in_file(range.file, files.size(), read.error());
     BITNET_TRY(loader->accept());
   }
   return loader->finish();

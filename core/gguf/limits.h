@@ -6,13 +6,15 @@
 
 namespace bitnet::limits {
 
-/// The header (metadata and tensor table). The largest published vocabularies need about 12 MiB.
+/// The header (metadata and tensor table), of all files together. The largest published vocabularies need about 12 MiB.
 inline constexpr std::uint64_t kHeaderBytes = 64ULL << 20;
 /// The first piece of the header asked for; doubled while the header is longer.
 inline constexpr std::uint64_t kFirstHeaderBytes = 64ULL << 10;
+/// Files of one model. Each is asked for a header of its own; all headers together are held against kHeaderBytes.
+inline constexpr std::uint32_t kFiles = 256;
 /// Metadata entries; real files have under 100.
 inline constexpr std::uint64_t kMetadataEntries = 4096;
-/// Tensors; a 64-layer model has under 1000.
+/// Tensors, of all files together; a 64-layer model has under 1000.
 inline constexpr std::uint64_t kTensors = 16384;
 /// Bytes of a key or tensor name (ggml allows 63 for tensors, the specification 65535 for keys).
 inline constexpr std::uint64_t kNameBytes = 256;

@@ -66,6 +66,8 @@ struct MetadataEntry {
 class Metadata {
 public:
   bool has(std::string_view key) const noexcept { return find(key) != nullptr; }
+  /// The entry as it stands in the file; null when there is none.
+  const MetadataEntry* find(std::string_view key) const noexcept;
 
   /// Any integer type serves (booleans too); negative or beyond 2^63-1 is WrongType; absent is MissingKey.
   Result<std::uint64_t> integer(std::string_view key) const noexcept;
@@ -84,10 +86,11 @@ public:
                                      std::string_view fallback) const noexcept;
 
   std::span<const MetadataEntry> entries() const noexcept { return entries_.span(); }
+  /// Memory that the index takes.
+  std::uint64_t bytes() const noexcept { return entries_.bytes(); }
 
 private:
   friend class GgufParser;
-  const MetadataEntry* find(std::string_view key) const noexcept;
   Vec<MetadataEntry> entries_; ///< sorted by key once parsed
 };
 

@@ -68,7 +68,11 @@ public:
     BITNET_TRY(parse_entries());
     BITNET_TRY(parse_alignment());
     BITNET_TRY(parse_tensors());
-    BITNET_TRY(check_names());
+    std::sort(gguf_.tensors.begin(), gguf_.tensors.end(),
+              [](const TensorInfo& a, const TensorInfo& b) {
+                return a.offset != b.offset ? a.offset < b.offset : a.name < b.name;
+              });
+    BITNET_TRY(index_names(gguf_));
     BITNET_TRY(place_tensors());
     return std::move(gguf_);
   }
@@ -308,26 +312,6 @@ private:
     return {};
   }
 
-  /// No two tensors of one name; leaves the order that Gguf::find() searches. Tensors are sorted by offset first, so
-  /// that the indices stay true.
-  Status check_names() noexcept {
-    Vec<TensorInfo>& tensors = gguf_.tensors;
-    std::sort(tensors.begin(), tensors.end(), [](const TensorInfo& a, const TensorInfo& b) {
-      return a.offset != b.offset ? a.offset < b.offset : a.name < b.name;
-    });
-    Vec<std::uint32_t>& order = gguf_.by_name;
-    BITNET_TRY(order.reserve(tensors.size()));
-    for (std::uint32_t i = 0; i < tensors.size(); ++i)
-      BITNET_TRY(order.push(i));
-    std::sort(order.begin(), order.end(),
-              [&](std::uint32_t a, std::uint32_t b) { return tensors[a].name < tensors[b].name; });
-    for (std::size_t i = 1; i < order.size(); ++i)
-      if (tensors[order[i - 1]].name == tensors[order[i]].name)
-        return Error(ErrorCode::Malformed)
-               << "tensor '" << tensors[order[i]].name << "' occurs twice";
-    return {};
-  }
-
   /// Offsets become places in the file: aligned, inside it, none overlapping another.
   Status place_tensors() noexcept {
     Vec<TensorInfo>& tensors = gguf_.tensors;
@@ -389,6 +373,29 @@ const TensorInfo* Gguf::find(std::string_view name) const noexcept {
       std::lower_bound(by_name.begin(), by_name.end(), name,
                        [&](std::uint32_t i, std::string_view n) { return tensors[i].name < n; });
   return index != by_name.end() && tensors[*index].name == name ? &tensors[*index] : nullptr;
+}
+
+Status index_names(Gguf& gguf) noexcept {
+  const Vec<TensorInfo>& tensors = gguf.tensors;
+  Vec<std::uint32_t>& order = gguf.by_name;
+  order.clear();
+  BITNET_TRY(order.reserve(tensors.size()));
+  for (std::uint32_t i = 0; i < tensors.size(); ++i)
+    BITNET_TRY(order.push(i));
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return tensors[a].name != tensors[b].name ? tensors[a].name < tensors[b].name : a < b;
+  });
+  for (std::size_t i = 1; i < order.size(); ++i) {
+    const TensorInfo &one = tensors[order[i - 1]], &other = tensors[order[i]];
+    if (one.name != other.name)
+      continue;
+    Error error(ErrorCode::Malformed);
+    error << "tensor '" << one.name << "' occurs twice";
+    if (one.file != other.file)
+      error << ", in files " << one.file + 1 << " and " << other.file + 1;
+    return error;
+  }
+  return {};
 }
 
 Result<Gguf> parse_gguf(Bytes prefix, std::uint64_t file_size) noexcept {

@@ -18,8 +18,9 @@ struct TensorInfo {
   std::uint32_t dimensions = 0;
   std::array<std::uint64_t, 4> shape{
       1, 1, 1, 1};          ///< shape[0] = columns (K), the fastest; shape[1] = rows (M)
-  std::uint64_t offset = 0; ///< from the start of the file
+  std::uint64_t offset = 0; ///< from the start of its file
   std::uint64_t bytes = 0;
+  std::uint32_t file = 0; ///< which of the model's files (parts.h)
 
   std::uint64_t columns() const noexcept { return shape[0]; }
   std::uint64_t rows() const noexcept { return shape[1] * shape[2] * shape[3]; }
@@ -31,7 +32,7 @@ struct Gguf {
   std::uint64_t data_offset =
       0; ///< where tensor data begins; the header's bytes end at or before it
   Metadata metadata;
-  Vec<TensorInfo> tensors;    ///< sorted by offset; inside the file; none overlaps another
+  Vec<TensorInfo> tensors;    ///< sorted by file and offset; inside it; none overlaps another
   Vec<std::uint32_t> by_name; ///< indices into tensors, sorted by name: find() is a binary search
 
   const TensorInfo* find(std::string_view name) const noexcept;
@@ -44,5 +45,8 @@ struct Gguf {
 /// A file that ends before its tensor data does is Truncated too: that answer is final once the prefix has
 /// min(file_size, limits::kHeaderBytes) bytes.
 Result<Gguf> parse_gguf(Bytes prefix, std::uint64_t file_size) noexcept;
+
+/// Fill by_name from tensors; no two may have one name.
+Status index_names(Gguf& gguf) noexcept;
 
 } // namespace bitnet

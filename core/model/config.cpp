@@ -146,11 +146,6 @@ private:
 } // namespace
 
 Result<Config> read_config(const Gguf& gguf) noexcept {
-  const auto parts = gguf.metadata.integer_or("split.count", 1);
-  BITNET_TRY(parts);
-  if (*parts > 1)
-    return Error(ErrorCode::UnsupportedArchitecture)
-           << "split.count is " << *parts << ": join the parts first";
   const TensorInfo* embedding = gguf.find("token_embd.weight");
   // A file of another kind says so by its architecture; ask that first, for the more helpful error.
   static constexpr TensorInfo kNone{};

@@ -27,44 +27,84 @@ constexpr float kSeenShare = 2.0F;
 /// Each round scores at least one more row; a head that needs more rounds than this is not worth it.
 constexpr std::size_t kRounds = 8;
 
+struct Measure {
+  std::uint64_t& total;
+  template <class T> Status operator()(Buffer<T>& /*buffer*/, std::uint64_t count) const noexcept {
+    total += count * sizeof(T);
+    return {};
+  }
+};
+
 } // namespace
 
 // --- making ---
+
+// Every buffer is named once; making and measuring are two walks over the same list.
+
+template <class Walk>
+Status HeadQuantizer::each_buffer(SmallHead& head, const Kernels& kernels, Walk walk) noexcept {
+  BITNET_TRY(walk(head.codes, scan_bytes(kernels, head.scan_type(), head.rows, head.columns)));
+  BITNET_TRY(walk(head.row_scales, round_up(head.rows, kernels.scan_tile_rows)));
+  BITNET_TRY(walk(head.lost, head.rows));
+  return walk(head.lengths, head.rows);
+}
+
+template <class Walk>
+Status HeadQuantizer::each_buffer(HeadQuantizer& quantizer, std::size_t columns,
+                                  Walk walk) noexcept {
+  const std::size_t padded = round_up(columns, kColumnPad);
+  BITNET_TRY(walk(quantizer.weights_, padded));
+  BITNET_TRY(walk(quantizer.values_, padded));
+  BITNET_TRY(walk(quantizer.sums_, padded / kColumnPad));
+  return walk(quantizer.codes_, quantizer.kernels_->scan_tile_rows * padded);
+}
 
 std::uint64_t HeadQuantizer::bytes(HeadType type, const Kernels& kernels, std::size_t rows,
                                    std::size_t columns) noexcept {
   if (type == HeadType::kFile)
     return 0;
-  const ScanType scan = type == HeadType::kInt4 ? ScanType::k4 : ScanType::k7;
-  return scan_bytes(kernels, scan, rows, columns) +
-         4 * (std::uint64_t{round_up(rows, kernels.scan_tile_rows)} + 2 * std::uint64_t{rows});
+  SmallHead head;
+  head.type = type;
+  head.rows = rows;
+  head.columns = columns;
+  std::uint64_t total = 0;
+  (void)each_buffer(head, kernels, Measure{total}); // which cannot fail
+  return total;
 }
 
-Result<HeadQuantizer> HeadQuantizer::make(HeadType type, const Kernels& kernels, std::size_t rows,
-                                          std::size_t columns, SmallHead& into) noexcept {
+std::uint64_t HeadQuantizer::loading_bytes(HeadType type, const Kernels& kernels,
+                                           std::size_t columns) noexcept {
+  if (type == HeadType::kFile)
+    return 0;
+  SmallHead head;
+  HeadQuantizer quantizer(kernels, head);
+  std::uint64_t total = 0;
+  (void)each_buffer(quantizer, columns, Measure{total});
+  return total;
+}
+
+Status HeadQuantizer::check(std::size_t columns) noexcept {
   if (columns > kScanColumns)
     return Error(ErrorCode::LimitExceeded)
            << "a small output head has at most " << std::uint64_t{kScanColumns} << " columns, not "
            << std::uint64_t{columns};
+  return {};
+}
+
+Result<HeadQuantizer> HeadQuantizer::make(HeadType type, const Kernels& kernels, std::size_t rows,
+                                          std::size_t columns, SmallHead& into) noexcept {
   HeadQuantizer quantizer(kernels, into);
   into.type = type;
   into.rows = rows;
   into.columns = columns;
-  const std::size_t padded = round_up(columns, kColumnPad);
-  const auto take = [](auto& buffer, std::uint64_t count) -> Status {
-    auto made = std::remove_reference_t<decltype(buffer)>::make(count, "small output head");
+  const auto take = []<class T>(Buffer<T>& buffer, std::uint64_t count) -> Status {
+    auto made = Buffer<T>::make(count, "small output head");
     BITNET_TRY(made);
     buffer = std::move(*made);
     return {};
   };
-  BITNET_TRY(take(into.codes, scan_bytes(kernels, into.scan_type(), rows, columns)));
-  BITNET_TRY(take(into.row_scales, round_up(rows, kernels.scan_tile_rows)));
-  BITNET_TRY(take(into.lost, rows));
-  BITNET_TRY(take(into.lengths, rows));
-  BITNET_TRY(take(quantizer.weights_, padded));
-  BITNET_TRY(take(quantizer.values_, padded));
-  BITNET_TRY(take(quantizer.sums_, padded / kColumnPad));
-  BITNET_TRY(take(quantizer.codes_, kernels.scan_tile_rows * padded));
+  BITNET_TRY(each_buffer(into, kernels, take));
+  BITNET_TRY(each_buffer(quantizer, columns, take));
   return quantizer;
 }
 

@@ -45,7 +45,12 @@ public:
   /// Bytes of a small head; 0 for kFile.
   static std::uint64_t bytes(HeadType type, const Kernels& kernels, std::size_t rows,
                              std::size_t columns) noexcept;
-  /// Memory for all rows. LimitExceeded for a matrix whose sums of seven-bit codes might not fit 32 bits.
+  /// Bytes taken beside it while it is made.
+  static std::uint64_t loading_bytes(HeadType type, const Kernels& kernels,
+                                     std::size_t columns) noexcept;
+  /// LimitExceeded for a matrix whose sums of seven-bit codes might not fit 32 bits.
+  static Status check(std::size_t columns) noexcept;
+  /// Memory for all rows, after check().
   static Result<HeadQuantizer> make(HeadType type, const Kernels& kernels, std::size_t rows,
                                     std::size_t columns, SmallHead& into) noexcept;
   /// `data` holds the first `ready` rows of a matrix of dense `type`; takes up those that are new, whole tiles of them
@@ -57,6 +62,10 @@ private:
   HeadQuantizer(const Kernels& kernels, SmallHead& into) noexcept
       : kernels_(&kernels), head_(&into) {}
   void add_row(const float* weights, std::uint8_t* codes) noexcept;
+  template <class Walk>
+  static Status each_buffer(SmallHead& head, const Kernels& kernels, Walk walk) noexcept;
+  template <class Walk>
+  static Status each_buffer(HeadQuantizer& quantizer, std::size_t columns, Walk walk) noexcept;
 
   const Kernels* kernels_;
   SmallHead* head_;

@@ -29,6 +29,27 @@ bool all_finite(std::span<const float> values) noexcept {
   return std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); });
 }
 
+std::uint64_t aligned(std::uint64_t bytes) noexcept {
+  constexpr std::uint64_t kAlignment = Buffer<std::uint8_t>::kAlignment;
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+/// Rows that have scales: a ternary matrix's, and what fills up its last tile.
+std::uint64_t rows_of_scales(const Kernels& kernels, const TensorInfo& info) noexcept {
+  return round_up(static_cast<std::size_t>(info.rows()), kernels.tile_rows);
+}
+
+/// Bytes of the first piece of a tensor that comes in through scratch memory: no later one is longer.
+std::uint64_t first_piece(const TensorInfo& info, bool is_matrix) noexcept {
+  const DTypeInfo& type = dtype_info(info.type);
+  if (!is_matrix)
+    return info.bytes;
+  const std::uint64_t block =
+      std::uint64_t{kPieceRows} * info.columns() / type.block_weights * type.block_bytes;
+  return std::min(info.bytes - type.tail_bytes,
+                  std::max<std::uint64_t>(1, kPieceBytes / block) * block);
+}
+
 /// Dense data holds no infinity and no NaN: kernels on different instruction sets need not agree on those.
 bool dense_is_finite(DType type, Bytes data) noexcept {
   const auto halves = [&](std::size_t first, std::size_t step, std::uint16_t exponent) {
@@ -67,13 +88,16 @@ Result<WeightsLoader> WeightsLoader::make(const Gguf& gguf, const Config& config
                                           HeadType head) noexcept {
   WeightsLoader loader(config, kernels, weights, head);
   BITNET_TRY(loader.plan(gguf));
-  std::sort(loader.slots_.begin(), loader.slots_.end(),
-            [](const Slot& a, const Slot& b) { return a.info->offset < b.info->offset; });
+  std::sort(loader.slots_.begin(), loader.slots_.end(), // the table is sorted by file and offset
+            [](const Slot& a, const Slot& b) { return a.info < b.info; });
   BITNET_TRY(loader.check_known(gguf));
   BITNET_TRY(loader.check_memory());
-  BITNET_TRY(loader.allocate());
-  BITNET_TRY(loader.begin_tensor());
   return loader;
+}
+
+Status WeightsLoader::begin() noexcept {
+  BITNET_TRY(allocate());
+  return begin_tensor();
 }
 
 Status WeightsLoader::plan(const Gguf& gguf) noexcept {
@@ -157,7 +181,7 @@ Status WeightsLoader::add_norm(const Gguf& gguf, std::uint32_t layer, std::strin
 Status WeightsLoader::check_known(const Gguf& gguf) const noexcept {
   constexpr std::string_view kInert =
       ".attn_rot_embd.weight"; // RoPE frequencies as old converters wrote them
-  std::size_t next = 0;        // both lists are sorted by offset
+  std::size_t next = 0;        // both lists are sorted alike
   for (const TensorInfo& info : gguf.tensors) {
     if (next < slots_.size() && slots_[next].info == &info)
       ++next;
@@ -177,14 +201,13 @@ Status WeightsLoader::check_memory() const noexcept {
     if (slot.matrix == nullptr)
       continue;
     if (slot.matrix == head_matrix_) {
+      BITNET_TRY(HeadQuantizer::check(config_->hidden));
       packed += HeadQuantizer::bytes(head_, *kernels_, config_->vocabulary, config_->hidden);
       stored += slot.info->bytes;
     }
     if (!dtype_info(slot.info->type).ternary)
       continue;
-    const auto rows = static_cast<std::size_t>(slot.info->rows());
-    const auto columns = static_cast<std::size_t>(slot.info->columns());
-    packed += packed_bytes(*kernels_, rows, columns) + std::uint64_t{rows} * sizeof(float);
+    packed += matrix_bytes(slot) + slot.info->rows() * sizeof(float);
     stored += slot.info->bytes;
   }
   if (packed > limits::kPackedGrowth * stored + limits::kPackedSlack)
@@ -193,50 +216,90 @@ Status WeightsLoader::check_memory() const noexcept {
   return {};
 }
 
-/// Matrices lie together, so that large pages hold more than one, and memory that is not there is missed before anything
-/// is fetched.
-Status WeightsLoader::allocate() noexcept {
+/// Bytes of a matrix as it stands in memory, without scales.
+std::uint64_t WeightsLoader::matrix_bytes(const Slot& slot) const noexcept {
+  if (slot.matrix == nullptr)
+    return 0;
+  return dtype_info(slot.info->type).ternary
+             ? packed_bytes(*kernels_, static_cast<std::size_t>(slot.info->rows()),
+                            static_cast<std::size_t>(slot.info->columns()))
+             : slot.info->bytes;
+}
+
+/// Scales that a ternary matrix comes in with: one for each row, or for each block of a row.
+std::uint64_t WeightsLoader::scales_of(const Slot& slot) const noexcept {
+  const auto columns = static_cast<std::size_t>(slot.info->columns());
+  return rows_of_scales(*kernels_, *slot.info) *
+         (slot.info->type == DType::kI2_S ? 1 : round_up(columns, kColumnPad) / kColumnPad);
+}
+
+/// Matrices lie together, so that large pages hold more than one. Of the slots from `first` on: the end of those that
+/// share a piece of memory, and its bytes.
+std::pair<std::size_t, std::uint64_t> WeightsLoader::share(std::size_t first) const noexcept {
   // Within what a 32-bit machine gives in one piece; a matrix that is larger has a piece to itself.
-  constexpr std::uint64_t kPiece = 1ULL << 30, kAlignment = Buffer<std::uint8_t>::kAlignment;
-  const auto bytes_of = [this](const Slot& slot) noexcept -> std::uint64_t {
-    if (slot.matrix == nullptr)
-      return 0;
-    const auto rows = static_cast<std::size_t>(slot.info->rows());
-    const auto columns = static_cast<std::size_t>(slot.info->columns());
-    return dtype_info(slot.info->type).ternary ? packed_bytes(*kernels_, rows, columns)
-                                               : slot.info->bytes;
-  };
-  const auto aligned = [](std::uint64_t bytes) noexcept {
-    return (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  };
-  // Slots from `first` that share a piece: their number and bytes.
-  const auto piece_from = [&](std::size_t first) noexcept {
-    std::size_t next = first;
-    std::uint64_t bytes = 0;
-    for (; next < slots_.size(); ++next) {
-      const std::uint64_t more = aligned(bytes_of(slots_[next]));
-      if (bytes != 0 && more > kPiece - std::min(bytes, kPiece))
-        break;
-      bytes += more;
+  constexpr std::uint64_t kPiece = 1ULL << 30;
+  std::size_t next = first;
+  std::uint64_t bytes = 0;
+  for (; next < slots_.size(); ++next) {
+    const std::uint64_t more = aligned(matrix_bytes(slots_[next]));
+    if (bytes != 0 && more > kPiece - std::min(bytes, kPiece))
+      break;
+    bytes += more;
+  }
+  return {next, bytes};
+}
+
+WeightsSize WeightsLoader::size() const noexcept {
+  WeightsSize size;
+  std::uint64_t both_scales = 0, piece = 0, codes = 0;
+  for (std::size_t slot = 0; slot < slots_.size();) {
+    const auto [end, bytes] = share(slot);
+    size.most += bytes;
+    slot = end;
+  }
+  size.most += HeadQuantizer::bytes(head_, *kernels_, config_->vocabulary, config_->hidden);
+  size.least = size.most;
+  for (const Slot& slot : slots_) {
+    const TensorInfo& info = *slot.info;
+    if (slot.vector != nullptr) {
+      size.least += info.columns() * sizeof(float);
+      size.most += info.columns() * sizeof(float);
     }
-    return std::pair{next, bytes};
-  };
+    if (slot.matrix == nullptr || dtype_info(info.type).ternary)
+      piece = std::max(piece, first_piece(info, slot.matrix != nullptr));
+    if (slot.matrix == nullptr || !dtype_info(info.type).ternary)
+      continue;
+    const std::uint64_t rows = rows_of_scales(*kernels_, info) * sizeof(float);
+    size.least += rows;
+    size.most += scales_of(slot) * sizeof(float);
+    codes = std::max(codes, kernels_->tile_rows * info.columns());
+    if (info.type != DType::kI2_S)
+      both_scales = std::max(both_scales, rows);
+  }
+  size.loading =
+      both_scales + piece + codes + HeadQuantizer::loading_bytes(head_, *kernels_, config_->hidden);
+  return size;
+}
+
+/// All at once, so that memory that is not there is missed before anything is fetched.
+Status WeightsLoader::allocate() noexcept {
   std::size_t pieces = 0;
-  for (std::size_t slot = 0; slot < slots_.size(); slot = piece_from(slot).first)
+  for (std::size_t slot = 0; slot < slots_.size(); slot = share(slot).first)
     ++pieces;
   weights_->memory.reset(new (std::nothrow) Buffer<std::uint8_t>[pieces]);
   if (!weights_->memory)
     return Error(ErrorCode::OutOfMemory) << "weights";
   for (std::size_t i = 0, slot = 0; i < pieces; ++i) {
     Buffer<std::uint8_t>& piece = weights_->memory[i];
-    const auto [end, bytes] = piece_from(slot);
+    const auto [end, bytes] = share(slot);
     auto memory = Buffer<std::uint8_t>::make_raw(bytes, "weights", Pages::kLarge);
     BITNET_TRY(memory);
     piece = std::move(*memory);
+    weights_->bytes += piece.bytes();
     for (std::size_t at = 0; slot < end; ++slot) {
       if (slots_[slot].matrix == nullptr)
         continue;
-      const auto size = static_cast<std::size_t>(bytes_of(slots_[slot]));
+      const auto size = static_cast<std::size_t>(matrix_bytes(slots_[slot]));
       slots_[slot].matrix->data = {piece.data() + at, size};
       at += static_cast<std::size_t>(aligned(size));
     }
@@ -272,10 +335,7 @@ Status WeightsLoader::begin_tensor() noexcept {
     m.rows = static_cast<std::size_t>(info.rows());
     m.columns = static_cast<std::size_t>(info.columns());
     if (m.ternary()) {
-      const std::size_t padded_rows = round_up(m.rows, kernels_->tile_rows);
-      const std::size_t groups =
-          m.type == DType::kI2_S ? 1 : round_up(m.columns, kColumnPad) / kColumnPad;
-      auto scales = Buffer<float>::make(std::uint64_t{padded_rows} * groups, "weight scales");
+      auto scales = Buffer<float>::make(scales_of(slot), "weight scales");
       BITNET_TRY(scales);
       (m.type == DType::kI2_S ? m.row_scales : m.group_scales) = std::move(*scales);
     } else {
@@ -292,22 +352,19 @@ Status WeightsLoader::next_piece() noexcept {
   if (slot.matrix != nullptr && !slot.matrix->ternary()) { // straight to its place
     length = std::min(length, kPieceBytes);
     piece_ = {info.offset + done_,
-              {slot.matrix->data.data() + done_, static_cast<std::size_t>(length)}};
+              {slot.matrix->data.data() + done_, static_cast<std::size_t>(length)},
+              info.file};
     return {};
   }
-  if (slot.matrix != nullptr && row_ < slot.matrix->rows) {
-    const std::uint64_t block = std::uint64_t{kPieceRows} * slot.matrix->columns /
-                                dtype_info(info.type).block_weights *
-                                dtype_info(info.type).block_bytes;
-    const std::uint64_t codes = length - dtype_info(info.type).tail_bytes;
-    length = std::min(codes, std::max<std::uint64_t>(1, kPieceBytes / block) * block);
-  }
+  if (slot.matrix != nullptr && row_ < slot.matrix->rows)
+    length = std::min(length - dtype_info(info.type).tail_bytes, first_piece(info, true));
   if (scratch_.size() < length) {
+    scratch_ = {}; // what was in it is not wanted: never hold both
     auto grown = Buffer<std::uint8_t>::make(length, "piece of a tensor");
     BITNET_TRY(grown);
     scratch_ = std::move(*grown);
   }
-  piece_ = {info.offset + done_, {scratch_.data(), static_cast<std::size_t>(length)}};
+  piece_ = {info.offset + done_, {scratch_.data(), static_cast<std::size_t>(length)}, info.file};
   return {};
 }
 
@@ -359,6 +416,7 @@ Status WeightsLoader::accept_ternary(Matrix& matrix) noexcept {
   const std::size_t groups = columns / kTernaryGroup;
   const DTypeInfo& type = dtype_info(matrix.type);
   if (codes_.size() < tile_rows * columns) {
+    codes_ = {};
     auto grown = Buffer<std::uint8_t>::make(std::uint64_t{tile_rows} * columns, "codes of a tile");
     BITNET_TRY(grown);
     codes_ = std::move(*grown);
@@ -404,7 +462,7 @@ Status WeightsLoader::finish_tensor() noexcept {
     return {};
   // Trained models have one scale per tensor (or per row): then the kernels need no scale per group.
   const std::size_t groups = matrix->columns / kTernaryGroup;
-  auto rows = Buffer<float>::make(round_up(matrix->rows, kernels_->tile_rows), "row scales");
+  auto rows = Buffer<float>::make(rows_of_scales(*kernels_, *slots_[slot_].info), "row scales");
   BITNET_TRY(rows);
   for (std::size_t r = 0; r < matrix->rows; ++r) {
     for (std::size_t g = 0; g < groups; ++g) {
@@ -422,7 +480,13 @@ Status WeightsLoader::finish_tensor() noexcept {
 }
 
 Status WeightsLoader::finish_all() noexcept {
-  const auto count = [this](Matrix& m) -> Status {
+  weights_->bytes += weights_->small_head.bytes();
+  for (const Slot& slot : slots_) {
+    if (slot.vector != nullptr)
+      weights_->bytes += slot.vector->bytes();
+    if (slot.matrix == nullptr)
+      continue;
+    Matrix& m = *slot.matrix;
     if (m.factor != 1.0F) {
       if (!m.ternary())
         return Error(ErrorCode::UnsupportedType)
@@ -434,20 +498,7 @@ Status WeightsLoader::finish_all() noexcept {
       if (!all_finite(m.row_scales.span()) || !all_finite(m.group_scales.span()))
         return Error(ErrorCode::BadWeights) << "a .scale tensor makes a scale infinite";
     }
-    weights_->bytes += m.bytes();
-    return {};
-  };
-  BITNET_TRY(count(weights_->embedding));
-  BITNET_TRY(count(weights_->head));
-  weights_->bytes += weights_->small_head.bytes();
-  for (std::uint32_t l = 0; l < config_->layers; ++l) {
-    Layer& layer = weights_->layers[l];
-    for (Matrix* m :
-         {&layer.q, &layer.k, &layer.v, &layer.output, &layer.gate, &layer.up, &layer.down})
-      BITNET_TRY(count(*m));
-    for (const Buffer<float>* norm :
-         {&layer.attn_norm, &layer.attn_sub_norm, &layer.ffn_norm, &layer.ffn_sub_norm})
-      weights_->bytes += 4 * std::uint64_t{norm->size()};
+    weights_->bytes += m.row_scales.bytes() + m.group_scales.bytes();
   }
   for (float& divisor : weights_->rope_divisors)
     if (!(divisor > 0.0F))

@@ -12,6 +12,7 @@
 #include "model/small_head.h"
 
 #include <memory>
+#include <utility>
 
 namespace bitnet {
 
@@ -28,9 +29,6 @@ struct Matrix {
   float factor = 1.0F; ///< the optional <name>.scale tensor; folded into the scales at the end
 
   bool ternary() const noexcept { return dtype_info(type).ternary; }
-  std::uint64_t bytes() const noexcept {
-    return data.size() + 4 * (std::uint64_t{row_scales.size()} + group_scales.size());
-  }
   TernaryMatrix ternary_view() const noexcept {
     return {.codes = data.data(),
             .row_scales = row_scales.data(),
@@ -75,19 +73,31 @@ struct Weights {
   const Matrix& output_head() const noexcept { return head.rows != 0 ? head : embedding; }
 };
 
+/// What the header says of the memory that weights take, in bytes.
+struct WeightsSize {
+  std::uint64_t least = 0;   ///< where each row has one scale, as trained models have it
+  std::uint64_t most = 0;    ///< where each block of a type with block scales has its own
+  std::uint64_t loading = 0; ///< beside them, at most, while they come in
+};
+
 /// Which dense kernel serves a type; nothing for the ternary ones.
 std::optional<DenseType> dense_type(DType type) noexcept;
 
 class WeightsLoader {
 public:
-  /// Checks that every tensor the architecture needs is there in the right shape and type. `gguf` and `weights` must
-  /// outlive the loader.
+  /// Checks that every tensor the architecture needs is there in the right shape and type; takes no memory for them yet.
+  /// `gguf` and `weights` must outlive the loader.
   static Result<WeightsLoader> make(const Gguf& gguf, const Config& config, const Kernels& kernels,
                                     Weights& weights, HeadType head = HeadType::kFile) noexcept;
+
+  WeightsSize size() const noexcept;
+  /// Take the memory and want the first piece. Call it once.
+  Status begin() noexcept;
 
   struct Piece {
     std::uint64_t offset = 0;
     MutableBytes into; ///< empty: all is there
+    std::uint32_t file = 0;
   };
   Piece wanted() const noexcept { return piece_; }
   /// The wanted bytes are there: decode, check and pack them; ask for the next.
@@ -116,6 +126,9 @@ private:
 
   Status check_memory() const noexcept;
   Status check_known(const Gguf& gguf) const noexcept;
+  std::uint64_t matrix_bytes(const Slot& slot) const noexcept;
+  std::uint64_t scales_of(const Slot& slot) const noexcept;
+  std::pair<std::size_t, std::uint64_t> share(std::size_t first) const noexcept;
   Status allocate() noexcept;
   Status begin_tensor() noexcept;
   Status next_piece() noexcept;
@@ -130,7 +143,7 @@ private:
   HeadType head_;
   const Matrix* head_matrix_ = nullptr;    ///< what a small head is made of
   std::optional<HeadQuantizer> quantizer_; ///< while that is coming in
-  Vec<Slot> slots_;                        ///< by file offset
+  Vec<Slot> slots_;                        ///< by file and offset
   std::size_t slot_ = 0;
   std::uint64_t done_ = 0; ///< bytes of the current tensor that are in
   std::size_t row_ = 0;    ///< ternary: rows that are in

@@ -25,6 +25,8 @@ public:
 
   Status encode(const Vocabulary& vocabulary, std::string_view text,
                 Vec<TokenId>& out) const noexcept;
+  /// Memory taken.
+  std::uint64_t bytes() const noexcept { return pairs_.bytes() + index_.bytes(); }
 
   /// The bytes that a normal token's text spells in the escaped alphabet; what is not in the alphabet stays as it is.
   static Status unescape(std::string_view token, Text& out) noexcept;

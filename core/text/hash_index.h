@@ -36,6 +36,9 @@ public:
     return index;
   }
 
+  /// Memory taken.
+  std::uint64_t bytes() const noexcept { return slots_.bytes(); }
+
   /// The number whose key has this hash and for which equal(number) holds; kNone when there is none.
   template <class Equal> std::uint32_t find(std::uint64_t hash, Equal&& equal) const noexcept {
     if (slots_.empty())

@@ -27,6 +27,8 @@ public:
 
   Status encode(const Vocabulary& vocabulary, std::string_view escaped,
                 Vec<TokenId>& out) const noexcept;
+  /// Memory taken.
+  std::uint64_t bytes() const noexcept { return ranks_.bytes(); }
 
 private:
   Buffer<std::uint32_t> ranks_; ///< lower for a higher score

@@ -133,6 +133,7 @@ public:
     return best;
   }
   bool empty() const noexcept { return words_.empty(); }
+  std::uint64_t bytes() const noexcept { return arena_.bytes() + words_.bytes(); }
 
 private:
   struct Word {
@@ -441,5 +442,9 @@ const char* Tokenizer::rules() const noexcept {
   return "gpt-2";
 }
 bool Tokenizer::guessed() const noexcept { return impl_->guessed; }
+std::uint64_t Tokenizer::bytes() const noexcept {
+  return sizeof *impl_ + impl_->vocabulary.bytes() + impl_->user_defined.bytes() +
+         impl_->control.bytes() + impl_->bpe.bytes() + impl_->spm.bytes();
+}
 
 } // namespace bitnet

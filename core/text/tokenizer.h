@@ -72,6 +72,8 @@ public:
   const char* rules() const noexcept;
   /// True when tokenizer.ggml.pre was missing and the rule set was guessed from the vocabulary.
   bool guessed() const noexcept;
+  /// Memory taken.
+  std::uint64_t bytes() const noexcept;
 
 private:
   struct Impl;

@@ -47,6 +47,9 @@ public:
   }
 
   std::size_t size() const noexcept { return kinds_.size(); }
+  std::uint64_t bytes() const noexcept {
+    return arena_.bytes() + ends_.bytes() + kinds_.bytes() + index_.bytes();
+  }
   bool valid(TokenId id) const noexcept { return id >= 0 && static_cast<std::size_t>(id) < size(); }
   /// Only for valid ids, as is everything below that takes one.
   std::string_view text(TokenId id) const noexcept {

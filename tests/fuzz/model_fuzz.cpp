@@ -28,6 +28,43 @@ Result<Model> load_by_ranges(Bytes file, const LoadOptions& options) {
   }
 }
 
+/// A model that loads is what its header announced, and loads from two files too. Each of these, changed, is an error or a
+/// model.
+void load_otherwise(Bytes file, const LoadOptions& options, const Model* model) {
+  const std::uint64_t size = file.size();
+  auto estimator = ModelLoader::begin_estimate({&size, 1}, options);
+  while (estimator) {
+    const ModelLoader::Range range = estimator->wanted();
+    if (range.into.empty())
+      break;
+    std::memcpy(range.into.data(), file.data() + range.offset, range.into.size());
+    if (!estimator->accept())
+      break;
+  }
+  if (model != nullptr) {
+    const auto estimate = estimator->estimate({});
+    require(estimate && estimate->weight_bytes <= model->info().weight_bytes &&
+            model->info().weight_bytes <= estimate->weight_bytes_most);
+  }
+  const auto whole = test::take_apart(file);
+  if (!whole)
+    return;
+  auto parts = test::split_model(*whole, 2, file.size() % 2 == 0);
+  const auto load = [&] {
+    const auto files = test::build_all(parts);
+    MemorySource first(files[0]), second(files[1]);
+    Source* const sources[] = {&first, &second};
+    return Model::load(sources, options);
+  };
+  if (model != nullptr)
+    require(static_cast<bool>(load()));
+  test::Mutator mutator(file.size() + file.back());
+  for (auto& part : parts)
+    mutator.change(part);
+  if (const auto changed = load())
+    require(changed->info().vocabulary != 0);
+}
+
 /// A prompt and two tokens.
 Status run(const Model& model) {
   Serial serial;
@@ -72,6 +109,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto model = Model::load(source, options);
   const auto same = load_by_ranges(file, options);
   require(static_cast<bool>(model) == static_cast<bool>(same));
+  if (!file.empty())
+    load_otherwise(file, options, model ? &*model : nullptr);
   if (!model) {
     require(model.error().code() == same.error().code() && model.error().code() != ErrorCode::Ok);
     return 0;

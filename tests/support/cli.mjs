@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { writeParts } from './parts.mjs';
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 export const scratch = 'build/tmp/cli-test';
@@ -153,6 +154,31 @@ export function commonTests(engine, reason) {
     assert.ok(json.layers > 0 && json.vocabulary > 0 && json.weight_bytes > 0);
     assert.match(ok(engine, ['info', builtIn]), /^architecture +bitnet/m);
     assert.equal(JSON.parse(ok(engine, ['info', '--json'])).file_bytes, json.file_bytes); // what is built in
+  });
+
+  check('info --estimate: what the header announces is what loading takes', () => {
+    for (const more of [[], ['--head', 'int4'], ['-c', '64', '--kv', 'f16']]) {
+      const told = JSON.parse(ok(engine, ['info', '--estimate', '--json', '-m', builtIn, ...more]));
+      const { weight_bytes_most, peak_bytes, ...rest } = told;
+      assert.deepEqual(rest, JSON.parse(ok(engine, ['info', '--json', '-m', builtIn, ...more])));
+      assert.ok(weight_bytes_most >= told.weight_bytes && peak_bytes > told.weight_bytes + told.session_bytes);
+    }
+    assert.match(ok(engine, ['info', '--estimate', builtIn]), /^memory .* at most .* at a time$/m);
+  });
+
+  check('a model in several files: by the name of any one, the same bits', () => {
+    const names = writeParts(join(root, builtIn), join(root, scratch, 'parts'), 3).map((path) => relative(root, path));
+    const args = ['run', '--ids', '5,6,7', '-n', '8', '--ignore-end', '--print-ids', '--logits-hash'];
+    const whole = ok(engine, args);
+    for (const name of [names[0], names[2]]) assert.equal(ok(engine, [...args, '-m', name]), whole);
+    const part = readFileSync(join(root, names[1]));
+    withFile('alone.gguf', part, (alone) =>
+      assert.match(cli(engine, [...args, '-m', alone]).stderr, /not the parts of one model/));
+    rmSync(join(root, names[1]));
+    const missing = cli(engine, [...args, '-m', names[0]]);
+    assert.equal(missing.status, 1);
+    assert.ok(missing.stderr.includes('parts-00002-of-00003.gguf'), missing.stderr);
+    for (const name of [names[0], names[2]]) rmSync(join(root, name));
   });
 
   check('logits: one row per position, the last one the chooser of the next token', () => {

@@ -386,6 +386,31 @@ inline GgufBuilder tiny_model(const TinyOptions& options = {}) {
   return file;
 }
 
+/// The same model in `count` files, as gguf-split writes them: the first has the metadata, and tensors only with
+/// `tensors_in_first`; each has about as many tensors as the next.
+inline std::vector<GgufBuilder> split_model(const GgufBuilder& whole, std::size_t count,
+                                            bool tensors_in_first = true) {
+  std::vector<GgufBuilder> parts(count);
+  const std::size_t first = tensors_in_first ? 0 : 1, holders = count - first;
+  parts[0].entries = whole.entries;
+  parts[0].alignment = whole.alignment;
+  for (std::size_t i = 0; i < whole.tensors.size(); ++i)
+    parts[first + i * holders / whole.tensors.size()].tensors.push_back(whole.tensors[i]);
+  for (std::size_t i = 0; i < count; ++i)
+    parts[i]
+        .set("split.no", static_cast<std::uint16_t>(i))
+        .set("split.count", static_cast<std::uint16_t>(count))
+        .set("split.tensors.count", static_cast<std::int32_t>(whole.tensors.size()));
+  return parts;
+}
+
+inline std::vector<ByteVector> build_all(const std::vector<GgufBuilder>& parts) {
+  std::vector<ByteVector> files;
+  for (const GgufBuilder& part : parts)
+    files.push_back(part.build());
+  return files;
+}
+
 /// The bytes of a small valid model.
 inline ByteVector make_tiny_model(const TinyOptions& options = {}) {
   return tiny_model(options).build();

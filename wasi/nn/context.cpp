@@ -27,6 +27,7 @@ Errno errno_of(ErrorCode code) {
   case ErrorCode::WrongType:
   case ErrorCode::MissingTensor:
   case ErrorCode::WrongShape:
+  case ErrorCode::WrongParts:
   case ErrorCode::BadWeights:
   case ErrorCode::BadSession: return Errno::kInvalidEncoding;
   case ErrorCode::UnsupportedType:
@@ -34,6 +35,7 @@ Errno errno_of(ErrorCode code) {
   case ErrorCode::UnsupportedTokenizer:
   case ErrorCode::UnsupportedTemplate: return Errno::kUnsupportedOperation;
   case ErrorCode::OutOfMemory:
+  case ErrorCode::MemoryLimit:
   case ErrorCode::LimitExceeded: return Errno::kTooLarge;
   case ErrorCode::NotFound: return Errno::kModelNotFound;
   case ErrorCode::ContextFull: return Errno::kPromptTooLong;

@@ -5,9 +5,9 @@
 namespace bitnet::nn {
 
 Result<Model> open_model(std::string_view path, const LoadOptions& options) noexcept {
-  const auto source = open_file(std::string(path));
-  BITNET_TRY(source);
-  return Model::load(**source, options);
+  const auto files = ModelFiles::open(std::string(path));
+  BITNET_TRY(files);
+  return Model::load(files->sources(), options);
 }
 
 } // namespace bitnet::nn

@@ -21,6 +21,8 @@ export const advice: Readonly<Record<BitNetErrorCode, string>> = {
   MissingTensor: "The file is not complete: fetch it again, or convert the model again.",
   WrongShape: "The file contradicts itself: fetch it again, or try another one.",
   BadWeights: "The file is damaged or not ternary: fetch it again, or try another one.",
+  MemoryLimit: "Choose a smaller model, a smaller context or kvType f16, or raise memoryLimit.",
+  WrongParts: "Give all files of the model, in the order of their numbers.",
   UnsupportedTokenizer: "Choose a BitNet model with its original tokenizer.",
   BadToken: "Use ids that tokenize() of the same model gave.",
   UnsupportedTemplate: "Use generate() with a prompt of your own, or choose a chat model.",

@@ -4,8 +4,9 @@ import { features, type Features, type Flavour } from "./features.js";
 import { Model } from "./model.js";
 import { cache } from "./cache.js";
 import { defaultStartTimeout, readLoadOptions } from "./options.js";
-import { readSource, type Pull } from "./sources.js";
-import type { LoadOptions, ModelSource, Progress, SelfTestResult } from "./types.js";
+import { readSources, type Pull } from "./sources.js";
+import type { Estimate, LoadOptions, ModelSource, Progress, SelfTestResult } from "./types.js";
+import type { FetchSettings, Source } from "./worker/protocol.js";
 import { Client } from "./worker/client.js";
 
 interface Running {
@@ -101,13 +102,22 @@ async function open<T>(options: LoadOptions, use: (running: Running) => Promise<
 
 const builtinModel = () => new URL("./bitnet-tiny-stories.gguf", import.meta.url);
 
+/** Bytes that one WebAssembly memory can have. */
+const mostMemory = 2 ** 32;
+
+function onlyOnePinned(sources: readonly Source[], { pin }: FetchSettings): void {
+  if (pin !== undefined && sources.length > 1)
+    throw new BitNetError("InvalidOption", "integrity is of one file, and these are several");
+}
+
 /** The entry of the package. */
 export const BitNet = {
   /** Load a model into a worker of its own. */
   async load(source?: ModelSource, given?: LoadOptions): Promise<Model> {
     const { options, settings, fetching } = readLoadOptions(given);
     const pulls: Pull[] = [];
-    const from = readSource(source ?? builtinModel(), pulls);
+    const sources = readSources(source ?? builtinModel(), pulls);
+    onlyOnePinned(sources, fetching);
     if (source === undefined && options.cache === undefined) fetching.cache = false; // it is the application's own
     const { onProgress } = options;
     let hint = "";
@@ -117,10 +127,33 @@ export const BitNet = {
     };
     return open(options, async ({ client, flavour, threads, hint: slow }) => {
       onProgress?.({ phase: "start", loaded: 0, total: 0 });
-      const request = { source: from, settings, fetching };
+      const request = { sources, settings, fetching };
       const info = await client.request("load", request, onEvent, pulls).result;
       const hints = [slow, hint].filter((one) => one !== "").join("; ");
       return new Model(client, { ...info, flavour, threads, hint: hints });
+    }).finally(() => {
+      for (const pull of pulls) pull.close();
+    });
+  },
+
+  /**
+   * What loading a model would take, from its header alone: of an address only the header's ranges are fetched, or the
+   * beginning of the stream where a server knows no ranges. Options as for load().
+   */
+  async estimate(
+    source?: ModelSource,
+    given?: Omit<LoadOptions, "onProgress">,
+  ): Promise<Estimate> {
+    const { options, settings, fetching } = readLoadOptions(given);
+    const pulls: Pull[] = [];
+    const sources = readSources(source ?? builtinModel(), pulls);
+    onlyOnePinned(sources, fetching);
+    return open(options, async ({ client }) => {
+      const request = { sources, settings, fetching };
+      const found = await client.request("estimate", request, undefined, pulls).result;
+      await client.end(new BitNetError("Disposed"));
+      const limit = Math.min(mostMemory, options.memoryLimit ?? mostMemory);
+      return { ...found, fits: found.peakBytes <= limit };
     }).finally(() => {
       for (const pull of pulls) pull.close();
     });
@@ -131,10 +164,10 @@ export const BitNet = {
     given?: Pick<LoadOptions, "flavour" | "threads" | "signal" | "startTimeout">,
   ): Promise<SelfTestResult> {
     const { options, settings, fetching } = readLoadOptions(given);
-    const source = readSource(builtinModel(), []);
+    const sources = readSources(builtinModel(), []);
     fetching.cache = false;
     return open(options, async ({ client, flavour, threads }) => {
-      const { isa } = await client.request("load", { source, settings, fetching }).result;
+      const { isa } = await client.request("load", { sources, settings, fetching }).result;
       const report = await client.request("selfTest", {}).result;
       await client.end(new BitNetError("Disposed"));
       return { flavour, threads, isa, ...report };

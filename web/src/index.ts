@@ -12,6 +12,8 @@ export type {
   CachedFile,
   CacheUsage,
   ChatMessage,
+  Estimate,
+  FileSource,
   FinishReason,
   GenerateOptions,
   GenerationResult,

@@ -49,6 +49,7 @@ const loadChecks: Record<keyof LoadOptions, Check> = {
   floatActivations: boolean,
   head: oneOf("file", "int8", "int4"),
   ...sessionChecks,
+  memoryLimit: (value) => Number.isSafeInteger(value) && (value as number) > 0,
   startTimeout: positive,
   cache: (value) => boolean(value) || value === "revalidate",
   integrity: (value) => string(value) || typeof value === "object",
@@ -132,11 +133,19 @@ export function readLoadOptions(given: unknown): {
   fetching: FetchSettings;
 } {
   const options = reading("an option", () => readOptions<LoadOptions>(given, loadChecks));
-  const { isa, floatActivations, head, context, kvType, batch } = options;
+  const { isa, floatActivations, head, context, kvType, batch, memoryLimit } = options;
   const { cache, retries, stallTimeout } = { ...fetchDefaults, ...options };
   return {
     options,
-    settings: { isa, floatActivations, head, context, kvType, batch } as LoadSettings,
+    settings: {
+      isa,
+      floatActivations,
+      head,
+      context,
+      kvType,
+      batch,
+      memoryLimit,
+    } as LoadSettings,
     fetching: { cache, retries, stallTimeout, pin: readPin(options.integrity) },
   };
 }

@@ -1,9 +1,9 @@
 // Where models come from, as callers say it: addresses made whole, and what only this side can read behind pulls, which the
 // worker asks for.
 import { BitNetError } from "./errors.js";
-import { reading } from "./options.js";
+import { copyList, reading } from "./options.js";
 import { builtin } from "./platform.js";
-import type { ModelSource } from "./types.js";
+import type { FileSource, ModelSource } from "./types.js";
 import type { Source } from "./worker/protocol.js";
 
 /** Bytes of a source that stays on the caller's side. */
@@ -32,11 +32,33 @@ function streamPull(stream: ReadableStream<Uint8Array>): Pull {
   };
 }
 
-/** `pulls` takes what the worker cannot be sent. */
-export const readSource = (given: ModelSource, pulls: Pull[]): Source =>
-  reading("the source", () => sourceOf(given, pulls));
+/** Core takes no more; gguf/limits.h. */
+const mostFiles = 256;
 
-function sourceOf(given: ModelSource, pulls: Pull[]): Source {
+/** The files of a model, in order. `pulls` takes what the worker cannot be sent. */
+export const readSources = (given: ModelSource, pulls: Pull[]): Source[] =>
+  reading("the source", () => {
+    if (!Array.isArray(given)) return allParts(sourceOf(given as FileSource, pulls));
+    const files = copyList("the files", given, mostFiles);
+    if (files.length === 0) throw new BitNetError("InvalidOption", "the list of files is empty");
+    return files.map((file) => sourceOf(file as FileSource, pulls));
+  });
+
+/** name-00002-of-00003.gguf is one of three files, which lie side by side. */
+function allParts(source: Source): Source[] {
+  const match =
+    source.kind === "url" && /^([^?#]*-)(\d{5})-of-(\d{5})(\.gguf(?:[?#].*)?)$/s.exec(source.url);
+  if (!match) return [source];
+  const [, name, own, count, rest] = match as unknown as [string, string, string, string, string];
+  const files = Number(count);
+  if (Number(own) < 1 || Number(own) > files || files > mostFiles) return [source];
+  return Array.from({ length: files }, (_, i) => ({
+    kind: "url",
+    url: `${name}${String(i + 1).padStart(5, "0")}-of-${count}${rest}`,
+  }));
+}
+
+function sourceOf(given: FileSource, pulls: Pull[]): Source {
   if (given instanceof Blob) return { kind: "blob", blob: given.slice() }; // Node cannot send a File to a worker
   if (isBytes(given)) return { kind: "bytes", bytes: new Uint8Array(given as ArrayBuffer) };
   if (given instanceof URL) return { kind: "url", url: given.href };
@@ -64,7 +86,7 @@ function sourceOf(given: ModelSource, pulls: Pull[]): Source {
   }
   throw new BitNetError(
     "InvalidOption",
-    "a model is a URL, a Blob or File, an ArrayBuffer, a Uint8Array, a ReadableStream or {size, read}",
+    "a model is a URL, a Blob or File, an ArrayBuffer, a Uint8Array, a ReadableStream or {size, read}, or a list of such files",
   );
 }
 

@@ -19,11 +19,17 @@ export interface RandomAccess {
 }
 
 /**
- * Where a model comes from. Text is an address, "hf:owner/repository/path/file.gguf" (with "@revision" after the repository)
- * for Hugging Face, or outside browsers a path. Without a source, the small story model that the package carries.
+ * Where a file comes from. Text is an address, "hf:owner/repository/path/file.gguf" (with "@revision" after the repository)
+ * for Hugging Face, or outside browsers a path.
  */
-export type ModelSource =
+export type FileSource =
   string | URL | Blob | ArrayBuffer | Uint8Array | ReadableStream<Uint8Array> | RandomAccess;
+
+/**
+ * Where a model comes from: a file, or the list of the files that gguf-split made of one, in order. An address that ends in
+ * -00001-of-00003.gguf stands for the three of them. Without a source, the small story model that the package carries.
+ */
+export type ModelSource = FileSource | readonly FileSource[];
 
 /** What the file must be: "sha256-" and its hash, hexadecimal or base64; or that of each chunk of it, or both. */
 export type Integrity =
@@ -104,8 +110,29 @@ export interface LoadOptions {
   kvType?: "f32" | "f16";
   /** Prompt tokens evaluated together, 1 to 512. */
   batch?: number;
+  /**
+   * Bytes that the model and its first session may take together: more is refused with code "MemoryLimit" when the header is
+   * known, before the weights are asked for. Default: the 4 GiB of a WebAssembly memory are the limit.
+   */
+  memoryLimit?: number;
   /** Milliseconds a worker may take to start before it counts as failed. Default: 30000. */
   startTimeout?: number;
+}
+
+/** What loading a model would take, told by its header alone. All in bytes. */
+export interface Estimate {
+  /** Of the model's files; of them, what the store of this origin has already; and what load() would fetch. */
+  fileBytes: number;
+  cachedBytes: number;
+  downloadBytes: number;
+  /** Memory of the packed weights and of a session with these options. */
+  weightBytes: number;
+  sessionBytes: number;
+  /** The most memory at a time, while loading and with the session. */
+  peakBytes: number;
+  /** Whether that is within memoryLimit, and within what a WebAssembly memory can be. */
+  fits: boolean;
+  model: Omit<ModelInfo, "sessionContext" | "version" | "flavour" | "threads" | "hint">;
 }
 
 /** What chat() and generate() take. */

@@ -14,7 +14,7 @@ import {
   readOptions,
   type Check,
 } from "./options.js";
-import { readSource, type Pull } from "./sources.js";
+import { readSources, type Pull } from "./sources.js";
 import type { ModelSource } from "./types.js";
 import { beginLoad, check } from "./worker/engine.js";
 import { makeModule, type Imports } from "./worker/flavour.js";
@@ -116,20 +116,20 @@ async function preload(
   { module, isa }: Running,
   models: Models,
   name: string,
-  source: Source,
+  sources: readonly Source[],
   pulls: Pull[],
   missing: "refuse" | "tell",
 ): Promise<void> {
   const model = new module.Model();
   try {
     const target = {
-      beginLoad: (fileSize: number) => beginLoad(module, fileSize, isa),
+      beginLoad: (fileSizes: readonly number[]) => beginLoad(module, fileSizes, { isa }),
       finishLoad: (loader: Loader) => check(loader.finish(model)),
       hasher: () => coreHasher(module),
     };
     const pull = (index: number, offset: number, length: number) =>
       pulls[index]!.read(offset, length);
-    await load(target, source, {}, { ...fetchDefaults, cache: false }, pull, () => {});
+    await load(target, sources, {}, { ...fetchDefaults, cache: false }, pull, () => {});
     check(models.add(name, model));
   } catch (error) {
     const absent = error instanceof BitNetError && error.code === "NotFound";
@@ -227,14 +227,14 @@ export async function createWasiNN(given?: WasiNNOptions): Promise<WasiNN> {
   const options = readOptions<WasiNNOptions>(given, checks);
   const sources = Object.entries(options.preload ?? {}).map(([name, given]) => {
     const pulls: Pull[] = [];
-    const source = readSource(given === "builtin" ? builtinModel() : given, pulls);
-    return { name, source, pulls };
+    const files = readSources(given === "builtin" ? builtinModel() : given, pulls);
+    return { name, files, pulls };
   });
   const running = await start(options);
   try {
     const models = new running.module.Models();
-    for (const { name, source, pulls } of sources)
-      await preload(running, models, name, source, pulls, options.missing ?? "refuse");
+    for (const { name, files, pulls } of sources)
+      await preload(running, models, name, files, pulls, options.missing ?? "refuse");
     return new WasiNN(running, models, options);
   } catch (error) {
     running.module.endThreads();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { readSource } from "../dist/sources.js";
+import { readSources } from "../dist/sources.js";
 import {
   BitNetError,
   hostileServer,
@@ -209,7 +209,7 @@ test("integrity holds for every kind of source", async () => {
 });
 
 test("hf: addresses are made whole, and nothing else is taken for one", () => {
-  const url = (text) => readSource(text, []).url;
+  const url = (text) => readSources(text, [])[0].url;
   const at = "https://huggingface.co/owner/repo/resolve";
   assert.equal(url("hf:owner/repo/model.gguf"), `${at}/main/model.gguf`);
   assert.equal(url("hf:owner/repo@v1.0/some folder/m.gguf"), `${at}/v1.0/some%20folder/m.gguf`);

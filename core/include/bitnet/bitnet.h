@@ -51,7 +51,7 @@ enum bitnet_status {
 // --- the library ---
 
 // Grows by one when a function or a field is added; nothing is ever taken away or changed in meaning.
-#define BITNET_ABI_VERSION 3
+#define BITNET_ABI_VERSION 4
 uint32_t bitnet_abi_version(void);
 // "0.1.0"
 const char* bitnet_version(void);
@@ -83,6 +83,9 @@ typedef struct bitnet_load_options {
   bitnet_text isa;            // kernels by name; empty: the best
   uint32_t head;     // BITNET_HEAD_*: a small output head costs memory for speed (options.hpp)
   uint32_t reserved; // 0
+  // Bytes that the model may take at most, with a session like this one (null: the defaults); 0: no limit.
+  uint64_t memory_limit;
+  const struct bitnet_session_options* session;
 } bitnet_load_options;
 void bitnet_load_options_init(bitnet_load_options* options, size_t struct_size);
 
@@ -93,6 +96,12 @@ typedef int (*bitnet_read)(void* context, uint64_t offset, void* into, size_t si
 // A GGUF model, tensor by tensor; `read` is not called after the return. `*model` is null when it fails.
 int bitnet_model_load(bitnet_read read, void* context, uint64_t file_size,
                       const bitnet_load_options* options, bitnet_model** model);
+// The same from several files, as gguf-split writes them: all parts, in order; `file` counts from 0.
+typedef int (*bitnet_read_file)(void* context, uint32_t file, uint64_t offset, void* into,
+                                size_t size);
+int bitnet_model_load_files(bitnet_read_file read, void* context, const uint64_t* file_sizes,
+                            size_t file_count, const bitnet_load_options* options,
+                            bitnet_model** model);
 // The same from bytes in memory, which are not needed afterwards.
 int bitnet_model_load_memory(const void* bytes, size_t size, const bitnet_load_options* options,
                              bitnet_model** model);
@@ -106,6 +115,13 @@ int bitnet_loader_begin(uint64_t file_size, const bitnet_load_options* options,
                         bitnet_loader** loader);
 // `*size` bytes of the file from `*offset` on belong at `*into`, which is the library's memory; `*size` 0: finish.
 int bitnet_loader_wanted(const bitnet_loader* loader, uint64_t* offset, void** into, size_t* size);
+// The same from several files: headers first, then each file's weights; the range's is *file, counted from 0.
+int bitnet_loader_begin_files(const uint64_t* file_sizes, size_t file_count,
+                              const bitnet_load_options* options, bitnet_loader** loader);
+int bitnet_loader_wanted_file(const bitnet_loader* loader, uint32_t* file);
+// To go no further than the header, and take no memory for weights: bitnet_loader_estimate answers then.
+int bitnet_loader_begin_estimate(const uint64_t* file_sizes, size_t file_count,
+                                 const bitnet_load_options* options, bitnet_loader** loader);
 // They are there. After an error the loader is good for nothing but to be freed.
 int bitnet_loader_accept(bitnet_loader* loader);
 // The model, once; the loader is still to be freed.
@@ -132,6 +148,21 @@ typedef struct bitnet_model_info {
   int32_t bos, eos; // ids, -1: none
 } bitnet_model_info;
 int bitnet_model_get_info(const bitnet_model* model, bitnet_model_info* info);
+
+// What a model will take, told by its header alone, in bytes.
+typedef struct bitnet_estimate {
+  uint32_t struct_size;
+  uint32_t reserved;          // 0
+  uint64_t weight_bytes;      // exact where each row has one scale, as in trained models
+  uint64_t weight_bytes_most; // where each block of TQ1_0 and TQ2_0 has its own
+  uint64_t session_bytes;
+  uint64_t peak_bytes; // the most at a time, while loading and with the session
+} bitnet_estimate;
+// From when the loader knows the header until it has given the model; BITNET_InvalidState outside. `session` null: the
+// defaults. `info` may be null; its texts live as long as the loader.
+int bitnet_loader_estimate(const bitnet_loader* loader,
+                           const struct bitnet_session_options* session, bitnet_estimate* estimate,
+                           bitnet_model_info* info);
 
 // Ids of plain text, which never becomes a control token; `add_bos` not 0: BOS first where the model wants one.
 // ids: int32 [capacity]

@@ -46,6 +46,9 @@ class Model {
 public:
   /// Read, check and pack a GGUF model, tensor by tensor: the file is never in memory as a whole.
   static Result<Model> load(Source& source, const LoadOptions& options = {}) noexcept;
+  /// The same from several files, as gguf-split writes them: all parts, in order. WrongParts when they are not.
+  static Result<Model> load(std::span<Source* const> files,
+                            const LoadOptions& options = {}) noexcept;
 
   Model(const Model& other) noexcept; ///< another handle on the same weights
   Model(Model&&) noexcept;
@@ -79,23 +82,33 @@ private:
 };
 
 /// Model::load turned inside out, for callers whose bytes arrive asynchronously (fetch, Blob): it says which range it
-/// wants next, the caller fills it. Ranges ascend, so that one sequential download serves.
+/// wants next, the caller fills it. Ranges ascend, so that one sequential download serves; in several files those of each
+/// do, after the headers of all have been read.
 class ModelLoader {
 public:
   static Result<ModelLoader> begin(std::uint64_t file_size,
                                    const LoadOptions& options = {}) noexcept;
+  static Result<ModelLoader> begin(std::span<const std::uint64_t> file_sizes,
+                                   const LoadOptions& options = {}) noexcept;
+  /// The same, to go no further than the header: then nothing more is wanted, estimate() answers, and no memory for
+  /// weights has been taken. finish() has nothing to give.
+  static Result<ModelLoader> begin_estimate(std::span<const std::uint64_t> file_sizes,
+                                            const LoadOptions& options = {}) noexcept;
   ModelLoader(ModelLoader&&) noexcept;
   ModelLoader& operator=(ModelLoader&&) noexcept;
   ~ModelLoader();
 
   struct Range {
     std::uint64_t offset = 0;
-    MutableBytes into; ///< empty: nothing more is wanted, call finish()
+    MutableBytes into;      ///< empty: nothing more is wanted, call finish()
+    std::uint32_t file = 0; ///< counted from 0
   };
   /// The same answer until accept() is called.
   Range wanted() const noexcept;
   /// The wanted range has been filled. After an error the loader is dead.
   Status accept() noexcept;
+  /// What the model takes, with such a session. From when the header is known until finish(); InvalidState outside.
+  Result<Estimate> estimate(const SessionOptions& session = {}) const noexcept;
   Result<Model> finish() noexcept;
 
 private:

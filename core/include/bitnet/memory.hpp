@@ -76,6 +76,8 @@ public:
   const T* data() const noexcept { return data_; }
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
+  /// Memory taken, in bytes; at most an alignment less than it is.
+  std::uint64_t bytes() const noexcept { return std::uint64_t{size_} * sizeof(T); }
   T& operator[](std::size_t i) noexcept { return data_[i]; }
   const T& operator[](std::size_t i) const noexcept { return data_[i]; }
   T* begin() noexcept { return data_; }
@@ -152,6 +154,8 @@ public:
   const T* data() const noexcept { return data_; }
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
+  /// Memory taken, in bytes.
+  std::uint64_t bytes() const noexcept { return std::uint64_t{capacity_} * sizeof(T); }
   T& operator[](std::size_t i) noexcept { return data_[i]; }
   const T& operator[](std::size_t i) const noexcept { return data_[i]; }
   T* begin() noexcept { return data_; }

@@ -25,14 +25,6 @@ enum class HeadType : std::uint8_t {
 /// By the name that command lines use: "file", "int8" or "int4".
 std::optional<HeadType> head_type(std::string_view name) noexcept;
 
-struct LoadOptions {
-  /// Kernels by name ("scalar", "avx2", "wasm_simd128", "wasm_relaxed"); empty: the best this machine runs.
-  std::string_view isa;
-  /// Ternary layers take float activations instead of int8 ones. Slow; the reference to judge quantisation by.
-  bool float_activations = false;
-  HeadType head = HeadType::kFile;
-};
-
 enum class KvType : std::uint8_t { kF32, kF16 };
 
 struct SessionOptions {
@@ -41,6 +33,19 @@ struct SessionOptions {
   KvType kv_type = KvType::kF32;
   /// Tokens evaluated together in prefill, 1 to 512. Changes speed and memory, never a bit of the result.
   std::uint32_t batch = 64;
+};
+
+struct LoadOptions {
+  /// Kernels by name ("scalar", "avx2", "wasm_simd128", "wasm_relaxed"); empty: the best this machine runs.
+  std::string_view isa;
+  /// Ternary layers take float activations instead of int8 ones. Slow; the reference to judge quantisation by.
+  bool float_activations = false;
+  HeadType head = HeadType::kFile;
+  /// Bytes that the model, with a session, may take at most: more is MemoryLimit, before memory for weights is taken.
+  /// 0: no limit.
+  std::uint64_t memory_limit = 0;
+  /// The session that memory_limit is to leave room for.
+  SessionOptions session = {};
 };
 
 struct SamplerOptions {
@@ -159,11 +164,23 @@ struct ModelInfo {
   std::uint64_t parameters = 0;
   std::uint64_t ternary_parameters = 0;
   std::uint64_t file_bytes = 0;
-  std::uint64_t weight_bytes = 0; ///< memory the packed weights take
+  std::uint64_t weight_bytes = 0; ///< memory the packed weights take; a small output head's too
   std::uint32_t layers = 0, hidden = 0, ffn = 0, heads = 0, kv_heads = 0, head_dim = 0;
   std::uint32_t vocabulary = 0;
   std::uint32_t context = 0; ///< the model's own limit
   TokenId bos = kNoToken, eos = kNoToken;
+};
+
+/// What a model will take, told by its header alone. Bytes.
+struct Estimate {
+  ModelInfo model; ///< weight_bytes: what follows; the views live as long as the loader
+  /// Memory of the packed weights, exact where each row has one scale, as in trained models and always in I2_S;
+  std::uint64_t weight_bytes = 0;
+  /// and what it is when each block of a TQ1_0 or TQ2_0 matrix has a scale of its own, which the header does not tell.
+  std::uint64_t weight_bytes_most = 0;
+  std::uint64_t session_bytes = 0; ///< Model::session_bytes
+  /// The most memory at a time: header, weights and scratch memory while loading, then weights, tokenizer and session.
+  std::uint64_t peak_bytes = 0;
 };
 
 } // namespace bitnet

@@ -81,7 +81,6 @@ TEST_CASE("every hyperparameter, and the defaults", "[model]") {
   file.set("bitnet-b1.58.rope.scaling.type", "linear")
       .set("bitnet-b1.58.rope.scaling.factor", 4.0F);
   file.set("bitnet-b1.58.context_length", std::uint32_t{0xffffffff});
-  file.set("split.count", std::uint16_t{1});
   config = config_of(file);
   REQUIRE(config);
   CHECK(config->kv_heads == 4);
@@ -148,7 +147,6 @@ TEST_CASE("a missing key, and a key of another type, is named", "[model]") {
     refused(header().set(key, std::int32_t{-1}), ErrorCode::WrongType, key);
     refused(header().set(key, 2.0F), ErrorCode::WrongType, key);
   }
-  refused(header().set("split.count", "2"), ErrorCode::WrongType, "split.count");
 }
 
 TEST_CASE("numbers outside their limits are named", "[model]") {
@@ -220,13 +218,6 @@ TEST_CASE("scalings and gates we do not have are refused, not ignored", "[model]
           "rope.scaling.factor");
   refused(header().set("bitnet-b1.58.hidden_act", "gelu"), ErrorCode::UnsupportedArchitecture,
           "gelu");
-}
-
-TEST_CASE("one part of a split model is refused by what it is", "[model]") {
-  refused(header().set("split.count", std::uint16_t{2}), ErrorCode::UnsupportedArchitecture,
-          "split.count");
-  refused(header().set("split.count", std::uint16_t{2}).remove_tensor("token_embd.weight"),
-          ErrorCode::UnsupportedArchitecture, "split.count");
 }
 
 TEST_CASE("the embedding's shape decides", "[model]") {

@@ -34,6 +34,7 @@ struct LoadedNetwork {
   ByteVector file;
   Gguf gguf;
   Network network;
+  WeightsSize size; ///< as the header announced it
   std::size_t pieces = 0;
   std::uint64_t largest_piece = 0;
 
@@ -56,6 +57,8 @@ struct LoadedNetwork {
     auto loader =
         WeightsLoader::make(gguf, network.config, *network.kernels, network.weights, head);
     BITNET_TRY(loader);
+    size = loader->size();
+    BITNET_TRY(loader->begin());
     bool orderly = true;
     for (std::uint64_t end = gguf.data_offset;;) {
       const auto piece = loader->wanted();

@@ -377,9 +377,8 @@ TEST_CASE("a small head's memory is counted and held to the limits", "[model]") 
   LoadedNetwork smaller;
   CHECK(smaller.load(make_tiny_model(narrow), {}, false, HeadType::kInt4));
 
-  SmallHead head;
-  const auto wide =
-      HeadQuantizer::make(HeadType::kInt8, *find_kernels(""), 8, kScanColumns + 1, head);
+  CHECK(HeadQuantizer::check(kScanColumns));
+  const Status wide = HeadQuantizer::check(kScanColumns + 1);
   CHECK((!wide && wide.error().code() == ErrorCode::LimitExceeded));
 }
 

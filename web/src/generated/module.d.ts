@@ -12,8 +12,6 @@ export interface ClassHandle {
   [Symbol.dispose](): void;
   clone(): this;
 }
-export type KvType = 'f32'|'f16';
-
 export type ContextPolicy = 'stop'|'error'|'shift';
 
 export type Pooling = 'last'|'mean';
@@ -24,13 +22,18 @@ export interface Block extends ClassHandle {
   resize(_0: number): BytesReply;
 }
 
+export type KvType = 'f32'|'f16';
+
 export type HeadType = 'file'|'int8'|'int4';
 
 export interface Loader extends ClassHandle {
   wanted(): Wanted;
+  addFile(_0: number): Outcome;
   accept(): Outcome;
   finish(_0: Model): Outcome;
-  begin(_0: number, _1: EmbindString, _2: boolean, _3: HeadType): Outcome;
+  estimate(_0: SessionOptions): EstimateReply;
+  begin(_0: EmbindString, _1: boolean, _2: HeadType, _3: number, _4: SessionOptions): Outcome;
+  beginEstimate(_0: EmbindString, _1: boolean, _2: HeadType): Outcome;
 }
 
 export interface Sha256 extends ClassHandle {
@@ -43,8 +46,8 @@ export interface Model extends ClassHandle {
   detokenize(_0: Block, _1: boolean): BytesReply;
   tokenize(_0: Block, _1: boolean): IdsReply;
   tokenizeChat(_0: Block, _1: Block, _2: boolean): IdsReply;
-  info(): InfoReply;
   sessionBytes(_0: SessionOptions): NumberReply;
+  info(): InfoReply;
 }
 
 export interface Session extends ClassHandle {
@@ -105,31 +108,8 @@ export type GenerateOptions = {
 
 export type Wanted = {
   offset: number,
-  into: Uint8Array
-};
-
-export type Info = {
-  name: EmbindString,
-  architecture: EmbindString,
-  isa: EmbindString,
-  tokenizer: EmbindString,
-  tokenizerGuessed: boolean,
-  chatTemplate: EmbindString,
-  weightType: EmbindString,
-  parameters: number,
-  ternaryParameters: number,
-  fileBytes: number,
-  weightBytes: number,
-  layers: number,
-  hidden: number,
-  ffn: number,
-  heads: number,
-  kvHeads: number,
-  headDim: number,
-  vocabulary: number,
-  context: number,
-  bos: number,
-  eos: number
+  into: Uint8Array,
+  file: number
 };
 
 export type Step = {
@@ -168,12 +148,6 @@ export type FloatsReply = {
   value: Float32Array
 };
 
-export type InfoReply = {
-  code: number,
-  detail: EmbindString,
-  value: Info
-};
-
 export type StepReply = {
   code: number,
   detail: EmbindString,
@@ -197,14 +171,58 @@ export type NumberReply = {
   value: number
 };
 
+export type Info = {
+  name: EmbindString,
+  architecture: EmbindString,
+  isa: EmbindString,
+  tokenizer: EmbindString,
+  tokenizerGuessed: boolean,
+  chatTemplate: EmbindString,
+  weightType: EmbindString,
+  parameters: number,
+  ternaryParameters: number,
+  fileBytes: number,
+  weightBytes: number,
+  layers: number,
+  hidden: number,
+  ffn: number,
+  heads: number,
+  kvHeads: number,
+  headDim: number,
+  vocabulary: number,
+  context: number,
+  bos: number,
+  eos: number
+};
+
+export type InfoReply = {
+  code: number,
+  detail: EmbindString,
+  value: Info
+};
+
+export type Estimate = {
+  model: Info,
+  weightBytes: number,
+  weightBytesMost: number,
+  sessionBytes: number,
+  peakBytes: number
+};
+
+export type EstimateReply = {
+  code: number,
+  detail: EmbindString,
+  value: Estimate
+};
+
 interface EmbindModule {
-  KvType: {f32: 'f32', f16: 'f16'};
   ContextPolicy: {stop: 'stop', error: 'error', shift: 'shift'};
   Pooling: {last: 'last', mean: 'mean'};
   StepKind: {prefill: 'prefill', token: 'token', end: 'end'};
   Block: {
     new(): Block;
   };
+  KvType: {f32: 'f32', f16: 'f16'};
   HeadType: {file: 'file', int8: 'int8', int4: 'int4'};
   Loader: {
     new(): Loader;

@@ -12,13 +12,18 @@ export interface ClassHandle {
   [Symbol.dispose](): void;
   clone(): this;
 }
+export type KvType = 'f32'|'f16';
+
 export type HeadType = 'file'|'int8'|'int4';
 
 export interface Loader extends ClassHandle {
   wanted(): Wanted;
+  addFile(_0: number): Outcome;
   accept(): Outcome;
   finish(_0: Model): Outcome;
-  begin(_0: number, _1: EmbindString, _2: boolean, _3: HeadType): Outcome;
+  estimate(_0: SessionOptions): EstimateReply;
+  begin(_0: EmbindString, _1: boolean, _2: HeadType, _3: number, _4: SessionOptions): Outcome;
+  beginEstimate(_0: EmbindString, _1: boolean, _2: HeadType): Outcome;
 }
 
 export interface Sha256 extends ClassHandle {
@@ -42,9 +47,16 @@ export interface Guest extends ClassHandle {
   call(_0: number, _1: number, _2: number, _3: number, _4: number, _5: number): number;
 }
 
+export type SessionOptions = {
+  context: number,
+  kvType: KvType,
+  batch: number
+};
+
 export type Wanted = {
   offset: number,
-  into: Uint8Array
+  into: Uint8Array,
+  file: number
 };
 
 export type Outcome = {
@@ -58,7 +70,46 @@ export type NumberReply = {
   value: number
 };
 
+export type Info = {
+  name: EmbindString,
+  architecture: EmbindString,
+  isa: EmbindString,
+  tokenizer: EmbindString,
+  tokenizerGuessed: boolean,
+  chatTemplate: EmbindString,
+  weightType: EmbindString,
+  parameters: number,
+  ternaryParameters: number,
+  fileBytes: number,
+  weightBytes: number,
+  layers: number,
+  hidden: number,
+  ffn: number,
+  heads: number,
+  kvHeads: number,
+  headDim: number,
+  vocabulary: number,
+  context: number,
+  bos: number,
+  eos: number
+};
+
+export type Estimate = {
+  model: Info,
+  weightBytes: number,
+  weightBytesMost: number,
+  sessionBytes: number,
+  peakBytes: number
+};
+
+export type EstimateReply = {
+  code: number,
+  detail: EmbindString,
+  value: Estimate
+};
+
 interface EmbindModule {
+  KvType: {f32: 'f32', f16: 'f16'};
   HeadType: {file: 'file', int8: 'int8', int4: 'int4'};
   Loader: {
     new(): Loader;
@@ -76,6 +127,7 @@ interface EmbindModule {
   Guest: {
     new(_0: Models, _1: OutputRule, _2: number, _3: any): Guest;
   };
+  sessionDefaults(): SessionOptions;
   startThreads(_0: number): number;
   memoryBytes(): number;
   availableIsas(): string;

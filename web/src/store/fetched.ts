@@ -28,7 +28,7 @@ export interface OpenNetwork extends Network {
 }
 
 export function openNetwork(
-  { retries, stallTimeout }: FetchOptions,
+  { retries, stallTimeout }: Pick<FetchOptions, "retries" | "stallTimeout">,
   cache: Network["cache"],
 ): OpenNetwork {
   const controller = new AbortController();

@@ -1,6 +1,7 @@
 // The module's objects as this package uses them: replies become values or BitNetErrors, strings and ids go through
 // blocks, views are copied before the next call can move them.
-import type { Loader, MainModule, Model } from "../generated/module.js";
+import type { Loader, MainModule, Model, SessionOptions } from "../generated/module.js";
+import type { Estimate } from "../types.js";
 import { Blocks, check, take } from "./blocks.js";
 import {
   mainSession,
@@ -16,23 +17,40 @@ import { Sessions } from "./sessions.js";
 
 export { check };
 
+type CoreEstimate = Pick<Estimate, "model" | "weightBytes" | "sessionBytes" | "peakBytes">;
+
 /** Begin a load with any module's loader; the caller fills the ranges that it wants, then finishes it. */
-export function beginLoad<L extends Pick<Loader, "begin" | "delete">>(
-  module: { Loader: new () => L },
-  fileSize: number,
-  isa: string,
-  floatActivations = false,
-  head: LoadSettings["head"] = "file",
+export function beginLoad<
+  L extends Pick<Loader, "addFile" | "begin" | "beginEstimate" | "delete">,
+>(
+  module: { Loader: new () => L; sessionDefaults(): SessionOptions },
+  fileSizes: readonly number[],
+  { isa = "", floatActivations = false, head = "file", memoryLimit = 0, ...more }: LoadSettings,
+  onlyEstimate = false,
 ): L {
   const loader = new module.Loader();
   try {
-    check(loader.begin(fileSize, isa, floatActivations, head));
+    for (const size of fileSizes) check(loader.addFile(size));
+    check(
+      onlyEstimate
+        ? loader.beginEstimate(isa, floatActivations, head)
+        : loader.begin(isa, floatActivations, head, memoryLimit, sessionOptions(module, more)),
+    );
     return loader;
   } catch (error) {
     loader.delete();
     throw error;
   }
 }
+
+/** Core's defaults, and what is given instead. */
+export const sessionOptions = (
+  module: { sessionDefaults(): SessionOptions },
+  { context, kvType, batch }: SessionSettings,
+): SessionOptions => ({
+  ...module.sessionDefaults(),
+  ...defined<SessionSettings>({ context, kvType, batch }),
+});
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -52,8 +70,14 @@ export class Engine {
     this.blocks = new Blocks(module);
   }
 
-  beginLoad(fileSize: number, { isa = this.#isa, floatActivations, head }: LoadSettings): Loader {
-    return beginLoad(this.module, fileSize, isa, floatActivations, head);
+  beginLoad(fileSizes: readonly number[], settings: LoadSettings, onlyEstimate = false): Loader {
+    const named = { ...settings, isa: settings.isa ?? this.#isa };
+    return beginLoad(this.module, fileSizes, named, onlyEstimate);
+  }
+
+  /** What the header that a loader has read announces. */
+  estimate(loader: Loader, settings: LoadSettings): CoreEstimate {
+    return take(loader.estimate(sessionOptions(this.module, settings))) as CoreEstimate;
   }
 
   finishLoad(loader: Loader, { context, kvType, batch }: LoadSettings): CoreInfo {

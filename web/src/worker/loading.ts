@@ -12,11 +12,28 @@ const progressEvery = 50;
 
 /** Who loads: the engine, or the WASI-NN host. */
 interface Target<L, T> {
-  beginLoad(fileSize: number, settings: LoadSettings): L;
+  beginLoad(fileSizes: readonly number[], settings: LoadSettings): L;
   finishLoad(loader: L, settings: LoadSettings): T;
   readonly hasher: MakeHasher;
 }
 type Ranges = Pick<Loader, "wanted" | "accept" | "delete">;
+
+/** Fill what the loader wants until it wants nothing. `taken`: bytes of a file that have been taken in. */
+export async function fill(
+  loader: Ranges,
+  readers: readonly Pick<Reader, "read">[],
+  taken: (file: number, bytes: number) => void = () => {},
+): Promise<void> {
+  for (;;) {
+    const { offset, into, file } = loader.wanted();
+    if (into.length === 0) return;
+    await readers[file]!.read(offset, into.length, (piece, at) => {
+      loader.wanted().into.set(piece, at); // asked again: the memory may have grown and moved
+      taken(file, offset + at + piece.length);
+    });
+    check(loader.accept());
+  }
+}
 
 /** Core's SHA-256. */
 export function coreHasher(module: { Sha256: new () => Sha256 }): Hasher {
@@ -59,28 +76,26 @@ function reporter(report: (progress: Progress) => void) {
 
 async function loadFrom<L extends Ranges, T>(
   target: Target<L, T>,
-  reader: Reader,
+  readers: readonly Reader[],
   settings: LoadSettings,
   report: (progress: Progress) => void,
 ): Promise<T> {
-  const total = reader.size;
-  const loader = target.beginLoad(total, settings);
-  const phase = reader.fetches ? "download" : "read";
+  const sizes = readers.map(({ size }) => size);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const loaded = sizes.map(() => 0);
+  const loader = target.beginLoad(sizes, settings);
+  const phase = readers.some(({ fetches }) => fetches) ? "download" : "read";
   report({ phase, loaded: 0, total });
   try {
-    for (;;) {
-      const { offset, into } = loader.wanted();
-      if (into.length === 0) break;
-      await reader.read(offset, into.length, (piece, at) => {
-        loader.wanted().into.set(piece, at); // asked again: the memory may have grown and moved
-        report({ phase, loaded: offset + at + piece.length, total });
-      });
-      check(loader.accept());
-    }
-    await reader.finish(); // nothing is computed with bytes that are not the right ones
-    const loaded = target.finishLoad(loader, settings);
+    await fill(loader, readers, (file, bytes) => {
+      loaded[file] = Math.max(loaded[file]!, bytes);
+      report({ phase, loaded: loaded.reduce((sum, count) => sum + count, 0), total });
+    });
+    // Nothing is computed with bytes that are not the right ones.
+    for (const reader of readers) await reader.finish();
+    const model = target.finishLoad(loader, settings);
     report({ phase: "done", loaded: total, total });
-    return loaded;
+    return model;
   } finally {
     loader.delete();
   }
@@ -106,7 +121,7 @@ const refusals = [
 
 export async function load<L extends Ranges, T>(
   target: Target<L, T>,
-  source: Source,
+  sources: readonly Source[],
   settings: LoadSettings,
   fetching: FetchSettings,
   pull: Opening["pull"],
@@ -117,17 +132,20 @@ export async function load<L extends Ranges, T>(
     fetching,
     hasher: target.hasher,
     pull,
-    onProgress: (phase, loaded, total) => tell({ phase, loaded, total }),
+    onProgress: (phase, loaded, total) => {
+      // Of one file among several nobody can say what it is of the whole.
+      if (sources.length === 1 || phase === "wait") tell({ phase, loaded, total });
+    },
     onHint: (hint) => tell({ phase: "download", loaded: 0, total: 0, hint }),
   };
   let wrongLength = false;
   let changed = false;
   for (;;) {
     let refused = false;
-    let reader: Reader | undefined;
+    const readers: Reader[] = [];
     try {
-      reader = await openSource(source, opening, wrongLength);
-      return await loadFrom(target, reader, settings, tell);
+      for (const source of sources) readers.push(await openSource(source, opening, wrongLength));
+      return await loadFrom(target, readers, settings, tell);
     } catch (error) {
       refused = refusals.includes(codeOf(error) ?? "");
       // Each is worth one more beginning: another file than before, or another length than was announced.
@@ -138,7 +156,7 @@ export async function load<L extends Ranges, T>(
           ? new BitNetError("Io", "the server sent another length twice")
           : error;
     } finally {
-      await reader?.close(refused);
+      for (const reader of readers) await reader.close(refused);
     }
   }
 }

@@ -3,7 +3,14 @@
 import type { ErrorData } from "../errors.js";
 import type { Flavour } from "../features.js";
 import type { Pin } from "../store/hash.js";
-import type { ChatMessage, FinishReason, GenerationStats, ModelInfo, Progress } from "../types.js";
+import type {
+  ChatMessage,
+  Estimate,
+  FinishReason,
+  GenerationStats,
+  ModelInfo,
+  Progress,
+} from "../types.js";
 
 export type Source =
   | { kind: "url"; url: string }
@@ -29,6 +36,7 @@ export interface LoadSettings {
   context?: number;
   kvType?: "f32" | "f16";
   batch?: number;
+  memoryLimit?: number;
 }
 
 /** Session options that reach core; what is missing takes core's default. */
@@ -70,8 +78,13 @@ export interface Requests {
     event: never;
   };
   load: {
-    request: { source: Source; settings: LoadSettings; fetching: FetchSettings };
+    request: { sources: Source[]; settings: LoadSettings; fetching: FetchSettings };
     result: CoreInfo;
+    event: Progress;
+  };
+  estimate: {
+    request: { sources: Source[]; settings: LoadSettings; fetching: FetchSettings };
+    result: Omit<Estimate, "fits">;
     event: Progress;
   };
   generate: {

@@ -5,6 +5,7 @@ import { builtin, isNode } from "../platform.js";
 import type { Progress } from "../types.js";
 import { holdLock } from "./alive.js";
 import { Engine } from "./engine.js";
+import { estimate } from "./estimating.js";
 import { makeModule, modelModules } from "./flavour.js";
 import { generate } from "./generating.js";
 import { coreHasher, load } from "./loading.js";
@@ -48,9 +49,20 @@ async function answer(command: Exclude<Command, { name: "abort" | "pulled" }>): 
         finishLoad: here.finishLoad.bind(here),
         hasher: () => coreHasher(here.module),
       };
-      const { source, settings, fetching } = command;
+      const { sources, settings, fetching } = command;
       const pull = pulls.of(id);
-      return load(target, source, settings, fetching, pull, emit);
+      return load(target, sources, settings, fetching, pull, emit);
+    }
+    case "estimate": {
+      const here = started();
+      const { sources, settings, fetching } = command;
+      return estimate(here, sources, settings, {
+        fetching,
+        hasher: () => coreHasher(here.module),
+        pull: pulls.of(id),
+        onProgress: () => {},
+        onHint: () => {},
+      });
     }
     case "generate": {
       const here = started();
