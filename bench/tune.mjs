@@ -1,5 +1,6 @@
 // Writes core/kernels/tuned.def anew: runs the tuner natively and, where those builds are there, in Node's WebAssembly engine.
-// usage: node bench/tune.mjs TUNER...     (native programs, or .js files of an Emscripten build; an idle machine, please)
+// usage: node bench/tune.mjs TUNER...     (native programs, or .js files of an Emscripten build, whose target bench/all makes
+// them; an idle machine, please)
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
