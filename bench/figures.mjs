@@ -69,7 +69,7 @@ export const figures = [
   { name: 'chromium_2b_decode_2t_small_head', row: 'Chromium 2B-4T decode (int4 head over Q6_K) against native bitnet.cpp with Q6_K head, 2 threads', group: '2b-2t', metric: 'decode', goal: 1,
     ours: chromium(best.model, 2, 'relaxed-mt', best), peers: [bitnetcpp('2b4t-i2_s-q6_k', 2)] },
   ...both((n) => ['f16', 'q6_k'].map((head) => (
-    { name: `chromium_2b_decode_${head}_${n}t`, row: `Chromium 2B-4T decode, ${head} head on both sides, against native bitnet.cpp, ${threads(n)}`, group: `chromium-2b-${n}t`, metric: 'decode',
+    { name: `chromium_2b_decode_${head}_${n}t`, row: `Chromium 2B-4T decode, ${head} head on both sides, against native bitnet.cpp, ${threads(n)}`, group: `2b-${n}t`, metric: 'decode',
       ours: chromium(`2b4t-i2_s-${head}`, n, n === 1 ? 'relaxed-st' : 'relaxed-mt'), peers: [bitnetcpp(`2b4t-i2_s-${head}`, n)] }))),
 
   // --- a busy neighbour, a long context, what a token costs, scale ---
