@@ -171,8 +171,9 @@ int main(int argc, char** argv) {
   for (std::uint8_t& byte : scanned.data)
     byte = static_cast<std::uint8_t>(random_bits() & 127);
   constexpr std::size_t kHead = 128, kContext = 4096;
-  Buffer<float> scores = need<float>(kContext);
-  Buffer<std::uint8_t> attended = need<std::uint8_t>(kHead * sizeof(float));
+  constexpr std::size_t kQueries = 4;
+  Buffer<float> scores = need<float>(kQueries * kContext);
+  Buffer<float> attended = need<float>(kQueries * kHead);
 
   const auto wanted = [&](const std::string& name) { return only.empty() || name == only; };
   const auto add = [&](std::string name, std::string_view isa, const char* unit, double work,
@@ -242,19 +243,27 @@ int main(int argc, char** argv) {
             k->dense[t](m, x.dense(1), 0, kDenseRows, out.data(), round_up(kRows, kRowPad));
           });
     }
-    for (const bool half : {false, true})
-      add(half ? "attend_f16" : "attend_f32", k->name, "GMAC/s", 2.0 * kHead * kContext,
-          2.0 * kHead * kContext * (half ? 2 : 4), [&, k, half] {
-            (half ? k->attend_f16
-                  : k->attend_f32)({.query = x.floats.data(),
-                                    .keys = dense.take(),
-                                    .values = dense.take(),
-                                    .count = kContext,
-                                    .stride = kHead,
-                                    .scale = 0.1F,
-                                    .scores = scores.data(),
-                                    .out = reinterpret_cast<float*>(attended.data())});
-          });
+    // One query a head of keys and values, and four that share one, as in 2B-4T.
+    for (const std::size_t queries : {std::size_t{1}, kQueries})
+      for (const bool half : {false, true}) {
+        const std::size_t bytes = kHead * kContext * (half ? 2U : 4U);
+        add(std::string(half ? "attend_f16" : "attend_f32") + (queries == 1 ? "" : "_4_queries"),
+            k->name, "GMAC/s", 2.0 * kHead * kContext * static_cast<double>(queries),
+            static_cast<double>(2 * bytes),
+            [&, k, half, queries, bytes, at = std::size_t{0}]() mutable {
+              at = at + 4 * bytes > dense.data.size() ? 0 : at + 2 * bytes;
+              (half ? k->attend_f16 : k->attend_f32)({.query = x.floats.data(),
+                                                      .queries = queries,
+                                                      .keys = dense.data.data() + at,
+                                                      .values = dense.data.data() + at + bytes,
+                                                      .count = kContext,
+                                                      .stride = kHead,
+                                                      .scale = 0.1F,
+                                                      .scores = scores.data(),
+                                                      .score_stride = kContext,
+                                                      .out = attended.data()});
+            });
+      }
   }
 
   for (int round = -1; round < rounds; ++round)

@@ -254,16 +254,20 @@ void attention(const Pass& pass, std::size_t layer, std::size_t position) noexce
   const Kernels& k = *pass.network.kernels;
   const auto attend = s.kv.type == KvType::kF16 ? k.attend_f16 : k.attend_f32;
   const float scale = 1.0F / __builtin_sqrtf(static_cast<float>(c.head_dim));
-  // Query heads that share keys and values go through them together, unless that leaves threads without work.
+  // Query heads that share keys and values go through them together, so that these come from memory once. What is left
+  // when every thread has had as many groups as the others is shared out by parts of a group.
   const std::size_t group = c.heads / c.kv_heads;
-  const bool plenty = c.kv_heads >= 4 * std::size_t{pass.parallel.threads()};
-  const std::size_t together = plenty || pass.parallel.threads() == 1 ? group : (group + 1) / 2;
-  const std::size_t parts = (group + together - 1) / together;
-  pass.parallel.each(c.kv_heads * parts, [&](std::size_t unit) {
-    const std::size_t history = s.kv.at(layer, unit / parts, 0);
-    const std::size_t in_group = unit % parts * together;
-    const std::size_t head = unit / parts * group + in_group;
-    const std::size_t heads = std::min(together, group - in_group);
+  const std::size_t threads = pass.parallel.threads();
+  const std::size_t whole = c.kv_heads / threads * threads;
+  const std::size_t parts = std::min(group, threads);
+  pass.parallel.each(whole + (c.kv_heads - whole) * parts, [&](std::size_t unit) {
+    const std::size_t split = unit < whole ? 1 : parts;
+    const std::size_t kv_head = unit < whole ? unit : whole + (unit - whole) / parts;
+    const std::size_t part = unit < whole ? 0 : (unit - whole) % parts;
+    const std::size_t history = s.kv.at(layer, kv_head, 0);
+    const std::size_t in_group = group * part / split;
+    const std::size_t head = kv_head * group + in_group;
+    const std::size_t heads = group * (part + 1) / split - in_group;
     float* out = s.a.head_out.data() + head * s.head_stride;
     for (std::size_t i = 0; i < pass.tokens; ++i) {
       attend({.query = s.a.queries.data() + (i * c.heads + head) * s.head_stride,

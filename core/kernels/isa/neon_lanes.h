@@ -12,6 +12,8 @@ namespace bitnet {
 namespace { // NOLINT(misc-anonymous-namespace-in-header)
 
 struct NeonLanes {
+  static constexpr std::size_t kAttendSums = 2;
+  static constexpr bool kPrefetches = true;
   struct F8 {
     float32x4_t lo, hi;
   };

@@ -9,6 +9,8 @@ namespace bitnet {
 namespace {
 
 struct Scalar {
+  static constexpr std::size_t kAttendSums = 2;
+  static constexpr bool kPrefetches = true;
   static constexpr std::size_t kTileRows = 4, kGemmRows = 4, kGemmColumns = 4, kStripBytes = 16;
 
   struct U8 {

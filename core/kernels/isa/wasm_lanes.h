@@ -11,6 +11,9 @@ namespace bitnet {
 namespace {
 
 struct WasmLanes {
+  static constexpr std::size_t kAttendSums =
+      1; // of the four of dot(): an engine has sixteen registers
+  static constexpr bool kPrefetches = false;
   /// A constant, by memory: the linker's optimiser (Binaryen) puts v128.const back to where it is used, and V8 makes each
   /// use of one anew, in three instructions. It sees through locals, not through loads: decode doubled.
   template <std::uint32_t Lane> static v128_t constant() {

@@ -12,6 +12,8 @@ namespace { // NOLINT(misc-anonymous-namespace-in-header)
 
 struct X86Lanes {
   using F8 = __m256;
+  static constexpr std::size_t kAttendSums = 2;
+  static constexpr bool kPrefetches = true;
   static F8 zero() { return _mm256_setzero_ps(); }
   static F8 set(float x) { return _mm256_set1_ps(x); }
   static F8 load(const float* p) { return _mm256_loadu_ps(p); }

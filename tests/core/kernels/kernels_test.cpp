@@ -557,8 +557,8 @@ TEST_CASE("a group's heads equal each head alone", "[kernels]") {
     INFO(k->name);
     std::size_t different = 0;
     for (const std::size_t count : {1U, 7U, 8U, 33U, 64U, 100U}) {
-      for (const std::size_t stride : {8U, 24U, 40U, 64U, 128U}) {
-        constexpr std::size_t kQueries = 3;
+      for (const std::size_t stride : {8U, 24U, 40U, 64U, 128U, 264U}) {
+        constexpr std::size_t kQueries = 7; // four, two and one of them share a load
         const std::size_t scores_stride = round_up(count, 8) + 8;
         std::vector<float> query(kQueries * stride), keys(count * stride), values(count * stride);
         for (auto* part : {&query, &keys, &values})
