@@ -74,8 +74,10 @@ export const figures = [
 
   // --- a busy neighbour, a long context, what a token costs, scale ---
   { name: 'busy_neighbour', row: 'One core kept busy by another process, 2 threads, against 1 thread alone', kind: 'busy', model: '0.7b-tq2_0-q6_k', goal: 0.9 },
-  { name: 'native_2b_decode_4096', row: 'Native 2B-4T decode at 4096 tokens of context, against its roofline', group: 'context', metric: 'decode', goal: 0.85,
-    ours: bitnet('2b4t-i2_s-f16', 1, { prompt: 4031, tokens: 64 }), roofline: limits(1) },
+  ...both((n) => ['f32', 'f16'].map((kv) => (
+    { name: `native_2b_decode_4096_${kv}_${n}t`, row: `Native 2B-4T decode at 4096 tokens of context, ${kv} keys and values, ${threads(n)}, against its roofline`,
+      group: 'context', metric: 'decode', goal: kv === 'f32' ? 0.85 : undefined, // f32 is the default
+      ours: bitnet('2b4t-i2_s-f16', n, { kv, prompt: 4031, tokens: 64 }), roofline: limits(n) }))),
   { name: 'chromium_2b_decode_4096', row: 'Chromium 2B-4T decode at 4096 tokens of context, int4 head', group: 'context-chromium', metric: 'decode', rounds: 1,
     ours: chromium(best.model, 1, 'relaxed-st', { ...best, context: 4096, prompt: 4063, tokens: 32 }), peers: [] },
   { name: 'per_token', row: 'Instructions and bytes per token', kind: 'counts' },

@@ -2,6 +2,7 @@
 // policy of scan.h's body where V is not one for ternary.h's loop.
 #pragma once
 
+#include "kernels/generic/attention.h"
 #include "kernels/generic/dense.h"
 #include "kernels/generic/floats.h"
 #include "kernels/generic/scan.h"
