@@ -3,7 +3,7 @@
 // then evaluates a random prompt it has not seen and generates greedily through the end. A character is a token in these models
 // (make_synthetic), the counts are checked. Rates are each engine's own, wall clock in the page stands beside them. Memory is
 // the largest proportional set size that any renderer process reached (Chromium).
-// wllama is fetched with npm into build/peers; nothing of it enters the project.
+// wllama is fetched with npm into build/peers; nothing of it enters the project. web_load.mjs measures loading with the same pages.
 import { spawnSync } from 'node:child_process';
 import { createReadStream, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -16,36 +16,54 @@ const peers = join(root, 'build/peers');
 const wllama = join(peers, 'node_modules/@wllama/wllama/esm');
 const wllamaVersion = '3.8.1';
 
-// --- what runs in the page: load(settings), then measure(prompt, tokens) -> { prompt, tokens, prefill, decode } ---
+// --- what runs in the page: load(settings), then measure(prompt, tokens) -> { prompt, tokens, prefill, decode }, and first(prompt), ---
+// --- the milliseconds to the first piece of an answer. With an address in the settings each loads as it does by itself: what it ---
+// --- downloads it keeps. ---
 
 const pages = {
   bitnet: `
     import { BitNet } from '/bitnet/index.js';
     let model;
-    globalThis.load = async ({ threads, context, flavour, head }) => {
-      const options = { threads, context };
+    globalThis.load = async ({ threads, context, flavour, head, url }) => {
+      const options = { threads, context, cache: url !== undefined };
       if (flavour) options.flavour = flavour;
       if (head) options.head = head;
-      model = await BitNet.load(new URL('/model.gguf', location), options);
+      model = await BitNet.load(new URL(url ?? '/model.gguf', location), options);
       return { what: model.info.flavour + ', ' + model.info.isa, isa: model.info.isa, threads: model.info.threads };
     };
     globalThis.measure = async (prompt, tokens) => {
       const result = await model.generate(prompt, { maxTokens: tokens, ignoreEnd: true }).result;
       if (result.cachedTokens !== 0) throw new Error('of the prompt, in the cache: ' + result.cachedTokens);
       return { prompt: result.promptTokens, tokens: result.tokens, prefill: result.prefillTokensPerSecond, decode: result.tokensPerSecond };
+    };
+    globalThis.first = async (prompt) => {
+      const begin = performance.now();
+      const call = model.generate(prompt, { maxTokens: 2, ignoreEnd: true });
+      await call.next();
+      const milliseconds = performance.now() - begin;
+      await call.result;
+      return milliseconds;
     };`,
   wllama: `
     import { Wllama } from '/wllama/index.js';
     const wllama = new Wllama({ default: '/wllama/wasm/wllama.wasm' }, { suppressNativeLog: true });
-    globalThis.load = async ({ threads, context }) => {
-      const blob = await (await fetch('/model.gguf')).blob();
-      await wllama.loadModel([blob], { n_ctx: context, n_threads: threads, n_gpu_layers: 0, n_parallel: 1 });
+    globalThis.load = async ({ threads, context, url }) => {
+      const params = { n_ctx: context, n_threads: threads, n_gpu_layers: 0, n_parallel: 1 };
+      if (url) await wllama.loadModelFromUrl(url, params);
+      else await wllama.loadModel([await (await fetch('/model.gguf')).blob()], params);
       return { what: Wllama.getLibllamaVersion() + ', ' + wllama.getNumThreads() + ' threads', isa: 'wasm', threads: wllama.getNumThreads() };
     };
     globalThis.measure = async (prompt, tokens) => {
       const { timings } = await wllama.createCompletion({ prompt, max_tokens: tokens, temperature: 0, ignore_eos: true, stream: false });
       if (timings.cache_n !== 0) throw new Error('of the prompt, in the cache: ' + timings.cache_n);
       return { prompt: timings.prompt_n, tokens: timings.predicted_n, prefill: timings.prompt_per_second, decode: timings.predicted_per_second };
+    };
+    globalThis.first = async (prompt) => {
+      const begin = performance.now();
+      let milliseconds;
+      const stream = await wllama.createCompletion({ prompt, max_tokens: 2, temperature: 0, ignore_eos: true, stream: true });
+      for await (const piece of stream) milliseconds ??= performance.now() - begin;
+      return milliseconds;
     };`,
   // The kernel bench in a worker, where its minutes of work hang no page.
   kernels: `
@@ -80,7 +98,7 @@ export function fetchWllama() {
 
 const types = { '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html' };
 
-/// `served` says what is served: { dist, kernels, model }, paths.
+/// `served` says what is served: { dist, kernels, model }, paths; and `onFile` hears of each file.
 async function serve(served) {
   const server = createServer((request, response) => {
     response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
@@ -103,6 +121,7 @@ async function serve(served) {
       response.writeHead(404).end();
       return;
     }
+    served.onFile?.(file);
     response.setHeader('Content-Type', types[extname(file)] ?? 'application/octet-stream');
     response.setHeader('Content-Length', statSync(file).size);
     if (request.method === 'HEAD') response.end();
@@ -171,50 +190,72 @@ export async function openBrowser(name) {
   });
   asFirst(browser.process());
 
-  async function withPage(which, use) {
-    const context = await browser.createBrowserContext();
+  async function openPage(which, context) {
     const page = await context.newPage();
     page.on('pageerror', (error) => console.error(`${which}: ${error.message}`));
+    await page.goto(`http://localhost:${server.address().port}/${which}`);
+    await page.waitForFunction('globalThis.measure !== undefined');
+    return page;
+  }
+
+  async function withPage(which, use) {
+    const context = await browser.createBrowserContext();
     try {
-      await page.goto(`http://localhost:${server.address().port}/${which}`);
-      await page.waitForFunction('globalThis.measure !== undefined');
-      return await use(page);
+      return await use(await openPage(which, context));
     } finally {
       await context.close();
     }
   }
 
+  /// use(look), and the most memory that a renderer had meanwhile; 0 where the browser is not Chromium. look() looks once, and ends
+  /// the looking now and then: to count a gigabyte's pages takes a core some 20 ms, so there is none while something is measured.
+  async function watchingMemory(use) {
+    let memory = 0;
+    const once = () => { if (name === 'chromium') memory = Math.max(memory, largestRenderer(browser.process().pid)); };
+    const watch = setInterval(once, 200);
+    const look = () => {
+      clearInterval(watch);
+      once();
+    };
+    try {
+      const value = await use(look);
+      return { value, memory };
+    } finally {
+      clearInterval(watch);
+    }
+  }
+
   return {
     version: await browser.version(),
+    watchingMemory,
+    /// A page of an engine in the browser's own profile, which keeps what it stores. `paths`: { dist }, and `onFile`.
+    keptPage(engine, paths) {
+      if (engine === 'wllama') fetchWllama();
+      Object.assign(served, paths);
+      return openPage(engine, browser.defaultBrowserContext());
+    },
     /// One turn of contender.engine ("bitnet" or "wllama") on the file `model`; ours comes from the folder `dist`.
     async turn({ engine, threads, flavour, head, context = 1024, prompt = 128, tokens = 48 }, { model, dist }) {
       if (engine === 'wllama') fetchWllama();
       Object.assign(served, { model, dist });
-      let memory = 0;
-      const look = () => { if (name === 'chromium') memory = Math.max(memory, largestRenderer(browser.process().pid)); };
-      // Not while it is measured: to count a gigabyte's pages takes a core some 20 ms.
-      const watch = setInterval(look, 200);
-      try {
-        return await withPage(engine, async (page) => {
-          const start = performance.now();
-          const loaded = await page.evaluate((settings) => globalThis.load(settings), { threads, context, flavour, head });
-          if (loaded.threads !== threads) throw new Error(`${engine}: ${loaded.threads} threads instead of ${threads}`);
-          const load = (performance.now() - start) / 1000;
-          const measure = (words, n) => page.evaluate((a, b) => globalThis.measure(a, b), words, n);
-          await measure(text(16, 0x6000), 4);
-          clearInterval(watch);
-          const began = performance.now();
-          const result = await measure(text(prompt), tokens);
-          const wall = (performance.now() - began) / 1000;
-          look();
-          if (result.prompt !== prompt || result.tokens !== tokens) {
-            throw new Error(`${engine}: ${result.prompt} + ${result.tokens} tokens instead of ${prompt} + ${tokens}`);
-          }
-          return { what: loaded.what, isa: loaded.isa, load, memory, prefill: result.prefill, decode: result.decode, wall };
-        });
-      } finally {
-        clearInterval(watch);
-      }
+      const { value, memory } = await watchingMemory((look) => withPage(engine, async (page) => {
+        const start = performance.now();
+        const loaded = await page.evaluate((settings) => globalThis.load(settings), { threads, context, flavour, head });
+        if (loaded.threads !== threads) throw new Error(`${engine}: ${loaded.threads} threads instead of ${threads}`);
+        const load = (performance.now() - start) / 1000;
+        const measure = (words, n) => page.evaluate((a, b) => globalThis.measure(a, b), words, n);
+        await measure(text(16, 0x6000), 4);
+        look();
+        const began = performance.now();
+        const result = await measure(text(prompt), tokens);
+        const wall = (performance.now() - began) / 1000;
+        look();
+        if (result.prompt !== prompt || result.tokens !== tokens) {
+          throw new Error(`${engine}: ${result.prompt} + ${result.tokens} tokens instead of ${prompt} + ${tokens}`);
+        }
+        return { what: loaded.what, isa: loaded.isa, load, prefill: result.prefill, decode: result.decode, wall };
+      }));
+      return { ...value, memory };
     },
     /// The lines that bench_kernels of the folder says when called with `args`.
     async kernels(args, folder) {

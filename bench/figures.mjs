@@ -72,6 +72,8 @@ export const figures = [
     { name: `chromium_2b_decode_${head}_${n}t`, row: `Chromium 2B-4T decode, ${head} head on both sides, against native bitnet.cpp, ${threads(n)}`, group: `2b-${n}t`, metric: 'decode',
       ours: chromium(`2b4t-i2_s-${head}`, n, n === 1 ? 'relaxed-st' : 'relaxed-mt'), peers: [bitnetcpp(`2b4t-i2_s-${head}`, n)] }))),
 
+  { name: 'web_load', row: 'Chromium beside wllama, 0.7B: loads, first token, memory, bytes after an interruption, size', kind: 'web-load', model: '0.7b-tq2_0-q6_k', goal: 1 },
+
   // --- a busy neighbour, a long context, what a token costs, scale ---
   { name: 'busy_neighbour', row: 'One core kept busy by another process, 2 threads, against 1 thread alone', kind: 'busy', model: '0.7b-tq2_0-q6_k', goal: 0.9 },
   ...both((n) => ['f32', 'f16'].map((kv) => (

@@ -15,7 +15,7 @@ const table = (head, rows) => [`| ${head.join(' | ')} |`, `|${head.map(() => '--
 
 const place = (figure) => figures.findIndex(({ name }) => figure === name);
 /// In the order of figures.mjs; lines that several of a kind give come where their kind stands.
-const kindOf = { kernel_native: 'kernels_native', kernel_chromium_ternary: '', busy: 'busy_neighbour', instructions: 'per_token', bytes: 'per_token', scale: 'scale' };
+const kindOf = { kernel_native: 'kernels_native', kernel_chromium_ternary: '', busy: 'busy_neighbour', instructions: 'per_token', bytes: 'per_token', scale: 'scale', web_load: 'web_load' };
 function order({ figure }) {
   const exact = place(figure);
   if (exact >= 0) return exact;

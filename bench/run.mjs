@@ -14,6 +14,7 @@ import { absent, info, knows, measureNative, output, peers } from './native.mjs'
 import { writeReport } from './report.mjs';
 import { scale } from './scale.mjs';
 import { interleave, median, round, spread } from './stats.mjs';
+import { webLoad } from './web_load.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -46,11 +47,12 @@ const shared = {
   machine: `${cpus()[0].model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GB, ${process.platform}`,
 };
 
-/// A line of a figure: `extra` are its own fields; numbers are rounded, the ratio says whether the goal is reached.
+/// A line of a figure: `extra` are its own fields; numbers are rounded, the ratio says whether the goal is reached (`lower`: of what is
+/// better when it is less).
 function line(figure, extra) {
   const { name, row, metric, goal } = figure;
   const all = { figure: name, row, ...shared, metric, goal, ...extra };
-  if (all.median !== undefined && all.peer_median) all.ratio = all.median / all.peer_median;
+  if (all.median !== undefined && all.peer_median) all.ratio = all.lower ? all.peer_median / all.median : all.median / all.peer_median;
   if (typeof all.goal === 'number' && Number.isFinite(all.ratio)) all.reached = all.ratio >= all.goal;
   for (const [key, value] of Object.entries(all)) if (typeof value === 'number' && !Number.isInteger(value)) all[key] = round(value);
   return all;
@@ -207,7 +209,16 @@ async function busy(figure) {
   }
 }
 
+/// web_load.mjs measures; its rounds are long, three say enough.
+async function webLoads(figure) {
+  const missing = absentBrowser('chromium');
+  if (missing) return say(line(figure, { note: missing }));
+  const said = await webLoad({ browser: await browser('chromium'), model: modelFile(figure.model, build), dist, rounds: Math.min(3, rounds) });
+  for (const one of said) say(line({ ...figure, name: one.name, row: one.row }, { model: figure.model, ...one.fields }));
+}
+
 const kinds = {
+  'web-load': webLoads,
   kernels,
   busy,
   counts: async (figure) => { for (const one of await counts(build)) say(line({ ...figure, name: one.name, row: one.row }, one.fields)); },
