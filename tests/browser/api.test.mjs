@@ -209,12 +209,20 @@ for (const which of browsers) {
                 return generation.text();
               }),
             );
+            const restored = await model.restore(await sessions[0].save());
+            const fork = await restored.fork();
+            const held = [sessions[0], restored, fork].map(({ tokens }) => tokens);
+            const schema = { type: "object", properties: { age: { type: "integer" } }, required: ["age"] };
+            const json = await model.chat("How old?", { jsonSchema: schema, maxTokens: 60 }).text();
+            const { logprobs } = await model.generate("Once", { maxTokens: 3, logprobs: true }).result;
+            const { length } = await model.embed("a rabbit");
             let refused;
             await model.chat.completions.create({ ...params, logit_bias: { 1: 1 } }).catch((error) => {
               refused = [error.code, error.advice];
             });
             await model.dispose();
-            return { answer, text, together, order: order.join(""), refused };
+            const more = { held, json, logprobs, isVector: length === model.info.hidden };
+            return { answer, text, together, order: order.join(""), refused, ...more };
           });
           const [first, second] = seen.answer.choices.map(({ message }) => message.content);
           assert.equal(seen.text, first);
@@ -222,6 +230,11 @@ for (const which of browsers) {
           assert.deepEqual(seen.together, [first, first]);
           assert.match(seen.order, /01.*10|10.*01/);
           assert.equal(seen.answer.usage.completion_tokens, 20);
+          assert.ok(seen.held[0] > 10);
+          assert.deepEqual(new Set(seen.held).size, 1);
+          assert.equal(typeof JSON.parse(seen.json).age, "number");
+          assert.equal(seen.logprobs.length, 3);
+          assert.ok(seen.isVector);
           assert.equal(seen.refused[0], "UnsupportedParameter");
           assert.match(seen.refused[1], /Leave the parameter out/);
         });

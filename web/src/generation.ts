@@ -1,6 +1,6 @@
 // One generation: an async iterator over pieces of text that also knows its numbers. It runs whether or not anyone reads.
 import { BitNetError } from "./errors.js";
-import type { GenerationResult, GenerationStats } from "./types.js";
+import type { GeneratedToken, GenerationResult, GenerationStats } from "./types.js";
 import type { Call } from "./worker/client.js";
 import type { Finished, GenerateSettings, Piece, Prompt } from "./worker/protocol.js";
 
@@ -37,7 +37,10 @@ export class Generation implements AsyncGenerator<string, GenerationResult, unde
 
   #text = "";
   #unread = "";
+  #tokens: GeneratedToken[] = [];
+  #told = 0; // how many of them parts() has given
   #left = false;
+  #logprobs = false;
   #wake = () => {};
   #settled: { value: GenerationResult } | { error: unknown } | undefined;
   #abort = () => {};
@@ -65,6 +68,7 @@ export class Generation implements AsyncGenerator<string, GenerationResult, unde
     return new Generation(async (generation) => {
       const asked = make();
       const { signal } = asked;
+      generation.#logprobs = asked.settings.logprobs === true;
       if (signal?.aborted) throw new BitNetError("Aborted");
       const call = generator.begin(asked, (piece) => generation.#take(piece));
       const abort = () => generator.abort(call.id);
@@ -103,6 +107,14 @@ export class Generation implements AsyncGenerator<string, GenerationResult, unde
     return { done: true, value: await this.result };
   }
 
+  /** @internal The same with what is known of each token; one reads either this or the iteration. */
+  async *parts(): AsyncGenerator<{ text: string; tokens: GeneratedToken[] }, void, undefined> {
+    const newTokens = () => this.#tokens.slice(this.#told, (this.#told = this.#tokens.length));
+    for await (const text of this) yield { text, tokens: newTokens() };
+    const rest = newTokens(); // of tokens whose text was held back, and cut off
+    if (rest.length > 0) yield { text: "", tokens: rest };
+  }
+
   /** What `break` calls: the generation stops, its result has the finish reason "aborted". */
   async return(): Promise<IteratorResult<string, GenerationResult>> {
     if (this.#settled === undefined) {
@@ -130,8 +142,9 @@ export class Generation implements AsyncGenerator<string, GenerationResult, unde
     return (await this.result).text;
   }
 
-  #take({ text, stats }: Piece): void {
+  #take({ text, token, stats }: Piece): void {
     this.stats = stats;
+    if (token !== undefined) this.#tokens.push(token);
     this.#text += text;
     this.#unread += text;
     this.#begin();
@@ -141,6 +154,7 @@ export class Generation implements AsyncGenerator<string, GenerationResult, unde
 
   #finish({ stats, ...finished }: Finished): GenerationResult {
     this.stats = stats;
-    return { ...stats, ...finished, text: this.#text };
+    const logprobs = this.#logprobs ? { logprobs: this.#tokens } : {};
+    return { ...stats, ...finished, ...logprobs, text: this.#text };
   }
 }

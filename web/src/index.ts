@@ -5,6 +5,8 @@ export { Generation } from "./generation.js";
 export { Model } from "./model.js";
 export type { ChatCompletions } from "./openai/chat.js";
 export type { Completions } from "./openai/completions.js";
+export type { Embeddings } from "./openai/embeddings.js";
+export { createOpenAIFetch } from "./openai/fetch.js";
 export { CompletionStream } from "./openai/stream.js";
 export type * from "./openai/types.js";
 export { chatDefaults, Session, type Chat } from "./session.js";
@@ -12,9 +14,11 @@ export type {
   CachedFile,
   CacheUsage,
   ChatMessage,
+  EmbedOptions,
   Estimate,
   FileSource,
   FinishReason,
+  GeneratedToken,
   GenerateOptions,
   GenerationResult,
   GenerationStats,
@@ -27,4 +31,5 @@ export type {
   RandomAccess,
   SelfTestResult,
   SessionOptions,
+  TokenLogprob,
 } from "./types.js";

@@ -2,16 +2,19 @@
 import { BitNetError } from "./errors.js";
 import type { Generation } from "./generation.js";
 import type { Completions } from "./openai/completions.js";
-import { reading, readMessages, readPrompt } from "./options.js";
+import { Embeddings, type Embedded } from "./openai/embeddings.js";
+import { copyList, readEmbedOptions, reading, readMessages, readPrompt } from "./options.js";
 import { Session, type Chat, type Shared } from "./session.js";
 import type {
   ChatMessage,
+  EmbedOptions,
   GenerateOptions,
   MemoryReport,
   ModelInfo,
   SessionOptions,
 } from "./types.js";
 import type { Client } from "./worker/client.js";
+import type { Prompt } from "./worker/protocol.js";
 
 /** A loaded model. */
 export class Model {
@@ -20,9 +23,12 @@ export class Model {
   readonly chat: Chat;
   /** `completions.create()` in the model's first session. */
   readonly completions: Completions;
+  /** `embeddings.create()`, in OpenAI's shape. */
+  readonly embeddings: Embeddings;
   readonly #client: Client;
   readonly #shared: Shared;
   readonly #main: Session;
+  #embedder: Promise<Session> | undefined;
 
   /** @internal Use BitNet.load(). */
   constructor(client: Client, info: ModelInfo) {
@@ -32,6 +38,7 @@ export class Model {
     this.#main = Session.main(this.#shared);
     this.chat = this.#main.chat;
     this.completions = this.#main.completions;
+    this.embeddings = new Embeddings(info, (prompts, options) => this.#embed(prompts, options));
   }
 
   /** Session.generate() of the model's first session. */
@@ -45,6 +52,35 @@ export class Model {
    */
   async session(options?: SessionOptions): Promise<Session> {
     return Session.open(this.#shared, options);
+  }
+
+  /**
+   * A session that holds what Session.save() gave, of the same model and the same kvType. Bytes of anything else are refused
+   * with code "BadSession".
+   */
+  async restore(
+    saved: Blob | ArrayBuffer | Uint8Array,
+    options?: SessionOptions,
+  ): Promise<Session> {
+    return Session.restore(this.#shared, saved, options);
+  }
+
+  /**
+   * The vector of a text, or of each of several: the model's last hidden state, `info.hidden` numbers. The first call opens a
+   * session for it, so that no conversation is disturbed.
+   */
+  async embed(text: string, options?: EmbedOptions): Promise<Float32Array>;
+  async embed(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
+  async embed(
+    given: string | readonly string[],
+    options?: EmbedOptions,
+  ): Promise<Float32Array | Float32Array[]> {
+    const { prompts, read } = reading("an option", () => ({
+      prompts: (typeof given === "string" ? [given] : copyList("the texts", given)).map(readPrompt),
+      read: readEmbedOptions(options),
+    }));
+    const vectors = (await this.#embed(prompts, read)).map(({ vector }) => vector);
+    return typeof given === "string" ? vectors[0]! : vectors;
   }
 
   /** Ids of plain text. `bos`: with the model's begin token first, as generate() has it. */
@@ -73,6 +109,14 @@ export class Model {
   async memory(): Promise<MemoryReport> {
     const report = await this.#client.request("memory", {}).result;
     return { ...report, weightBytes: this.info.weightBytes };
+  }
+
+  async #embed(prompts: Prompt[], options: EmbedOptions): Promise<Embedded[]> {
+    if (this.#embedder === undefined) {
+      this.#embedder = Session.open(this.#shared);
+      this.#embedder.catch(() => (this.#embedder = undefined)); // another time there may be room
+    }
+    return (await this.#embedder).embed(prompts, options);
   }
 
   /** End the worker and give all memory back. What is under way rejects with code "Disposed". */

@@ -3,7 +3,7 @@
 import { BitNetError } from "./errors.js";
 import { allFlavours } from "./features.js";
 import { readIntegrity } from "./store/hash.js";
-import type { ChatMessage, GenerateOptions, LoadOptions, SessionOptions } from "./types.js";
+import type { ChatMessage, EmbedOptions, GenerateOptions, LoadOptions, SessionOptions } from "./types.js";
 import type {
   FetchSettings,
   GenerateSettings,
@@ -65,10 +65,24 @@ const generateChecks: Record<keyof GenerateOptions, Check> = {
   minP: number,
   repetitionPenalty: number,
   repetitionWindow: count,
+  presencePenalty: number,
+  frequencyPenalty: number,
   seed,
   stop: strings,
   ignoreEnd: boolean,
+  grammar: string,
+  jsonSchema: (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  logprobs: boolean,
+  topLogprobs: count,
+  contextPolicy: oneOf("stop", "error", "shift"),
+  keep: count,
+  draft: count,
   logitsHash: boolean,
+  signal,
+};
+const embedChecks: Record<keyof EmbedOptions, Check> = {
+  pooling: oneOf("last", "mean"),
+  normalize: boolean,
   signal,
 };
 
@@ -89,6 +103,13 @@ export function describe(value: unknown): string {
   if (typeof value === "function") return "a function";
   const text = typeof value === "string" ? JSON.stringify(value) : String(value);
   return text.length > 100 ? `${text.slice(0, 100)}...` : text;
+}
+
+/** The value as JSON text; what is none (a cycle, a bigint, a function) is refused. */
+export function toJson(what: string, value: unknown): string {
+  const text = reading(what, () => JSON.stringify(value) as string | undefined);
+  if (text === undefined) throw new BitNetError("InvalidOption", `${what} is not JSON`);
+  return text;
 }
 
 /** A list's own copy. Nobody needs more items than `most`; a list may claim billions. */
@@ -116,6 +137,18 @@ export function readOptions<T extends object>(given: unknown, checks: Record<key
     result[name] = value;
   }
   return result as T;
+}
+
+export function readEmbedOptions(given: unknown): EmbedOptions {
+  return readOptions<EmbedOptions>(given, embedChecks);
+}
+
+/** What save() gave, or its bytes. */
+export function readSaved(given: unknown): Blob {
+  if (given instanceof Blob) return given;
+  if (given instanceof ArrayBuffer || given instanceof Uint8Array)
+    return new Blob([given as BlobPart]);
+  throw new BitNetError("InvalidOption", "a saved session is a Blob, an ArrayBuffer or a Uint8Array");
 }
 
 export function readSessionOptions(given: unknown): SessionSettings {
@@ -155,11 +188,21 @@ export function readGenerateOptions(
   defaults: GenerateOptions,
 ): { settings: GenerateSettings; signal: AbortSignal | undefined } {
   const options = { ...defaults, ...readOptions<GenerateOptions>(given, generateChecks) };
-  const { maxTokens, ignoreEnd, stop = [], logitsHash = false, signal, seed, ...sampler } = options;
+  const { stop = [], logitsHash = false, signal, seed, ...others } = options;
+  const { grammar, jsonSchema, ...plain } = others;
+  const { maxTokens, ignoreEnd, logprobs, topLogprobs, contextPolicy, keep, draft, ...sampler } =
+    plain;
   const settings = {
     sampler: { ...sampler, seed: seed === undefined ? undefined : BigInt(seed) },
     maxTokens,
     ignoreEnd,
+    logprobs,
+    topLogprobs,
+    contextPolicy,
+    keep,
+    draft,
+    grammar,
+    jsonSchema: jsonSchema && toJson("jsonSchema", jsonSchema),
     stop: typeof stop === "string" ? [stop] : [...stop],
     logitsHash,
   } as GenerateSettings;

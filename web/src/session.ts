@@ -8,11 +8,18 @@ import {
   reading,
   readMessages,
   readPrompt,
+  readSaved,
   readSessionOptions,
 } from "./options.js";
-import type { ChatMessage, GenerateOptions, ModelInfo, SessionOptions } from "./types.js";
+import type {
+  ChatMessage,
+  EmbedOptions,
+  GenerateOptions,
+  ModelInfo,
+  SessionOptions,
+} from "./types.js";
 import type { Client } from "./worker/client.js";
-import { mainSession, type Prompt, type SessionState } from "./worker/protocol.js";
+import { mainSession, type Prompt, type Requests, type SessionState } from "./worker/protocol.js";
 
 /** Sampling that chats well. generate() keeps core's defaults: greedy, so that it repeats exactly. */
 export const chatDefaults = {
@@ -96,6 +103,19 @@ export class Session {
     return new Session(shared, session, state);
   }
 
+  /** @internal */
+  static async restore(
+    shared: Shared,
+    saved: Blob | ArrayBuffer | Uint8Array,
+    options?: SessionOptions,
+  ): Promise<Session> {
+    const settings = reading("an option", () => readSessionOptions(options));
+    const session = shared.next++;
+    const request = { session, settings, saved: readSaved(saved) };
+    const state = await shared.client.request("restoreSession", request).result;
+    return new Session(shared, session, state);
+  }
+
   /** Tokens in the context, as of the last step that was heard of. */
   get tokens(): number {
     return this.#tokens;
@@ -109,12 +129,23 @@ export class Session {
     }));
   }
 
+  /** Another session that holds the same tokens, when the calls before this one have ended. */
+  async fork(): Promise<Session> {
+    const into = this.#shared.next++;
+    return new Session(this.#shared, into, await this.#request("forkSession", { into }));
+  }
+
+  /**
+   * The context as bytes, for model.restore(), in this place or another, with any flavour and any number of threads: a
+   * conversation goes on there as if it had never been away.
+   */
+  async save(): Promise<Blob> {
+    return this.#request("saveSession", {});
+  }
+
   /** Forget the conversation, when the calls before this one have ended. */
   async reset(): Promise<void> {
-    this.#check();
-    const { client } = this.#shared;
-    const call = client.request("resetSession", { session: this.#id });
-    this.#tokens = (await this.#track(call)).tokens;
+    this.#tokens = (await this.#request("resetSession", {})).tokens;
   }
 
   /** Give the session's memory back. What is under way in it rejects with code "Disposed"; the model stays usable. */
@@ -132,8 +163,43 @@ export class Session {
     await this.dispose();
   }
 
+  /** @internal The vector of each text. */
+  async embed(
+    prompts: readonly Prompt[],
+    { pooling = "last", normalize = true, signal }: EmbedOptions,
+  ): Promise<{ vector: Float32Array; tokens: number }[]> {
+    if (signal?.aborted) throw new BitNetError("Aborted");
+    const { client } = this.#shared;
+    const calls = prompts.map((prompt) => {
+      this.#check();
+      const session = this.#id;
+      const call = client.request("embed", { session, prompt, pooling, normalize });
+      return { id: call.id, result: this.#track(call) };
+    });
+    const abort = () => calls.forEach(({ id }) => client.abort(id));
+    signal?.addEventListener("abort", abort);
+    try {
+      return await Promise.all(calls.map(({ result }) => result));
+    } catch (error) {
+      abort(); // the others: nobody will hear of them
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
   #check(): void {
     if (this.#disposed) throw this.#disposed;
+  }
+
+  /** A call that nobody aborts; dispose() settles it. */
+  async #request<N extends "resetSession" | "saveSession" | "forkSession">(
+    name: N,
+    request: Omit<Requests[N]["request"], "session">,
+  ): Promise<Requests[N]["result"]> {
+    this.#check();
+    const asked = { ...request, session: this.#id } as Requests[N]["request"];
+    return this.#track(this.#shared.client.request(name, asked));
   }
 
   /** The result of a call that dispose() must settle. */

@@ -151,12 +151,36 @@ export interface GenerateOptions {
   repetitionPenalty?: number;
   /** How many recent tokens the penalties look at. */
   repetitionWindow?: number;
+  /** Taken from the logit of a token that occurred; 0: off. */
+  presencePenalty?: number;
+  /** Taken from the logit of a token once for each time it occurred; 0: off. */
+  frequencyPenalty?: number;
   /** The same seed gives the same text, on every engine. */
   seed?: number | bigint;
   /** The text ends before the first of these. */
   stop?: string | readonly string[];
   /** Go on through end-of-text tokens (benchmarks, parity tests). */
   ignoreEnd?: boolean;
+  /** What the text must be, in GBNF; docs/grammars.md. */
+  grammar?: string;
+  /** The text must be a JSON document of this schema; docs/grammars.md says which keywords there are. */
+  jsonSchema?: object;
+  /** Tell each token's log-probability, in the result's `logprobs`. Every logit is read then: a small head saves no time. */
+  logprobs?: boolean;
+  /** And those of so many of the likeliest tokens in its place, at most 20. */
+  topLogprobs?: number;
+  /**
+   * What happens when the context is full: "stop" ends the generation with the reason "context", "error" rejects with code
+   * "ContextFull", "shift" forgets the older half of what follows the first `keep` tokens and goes on. Default: "stop".
+   */
+  contextPolicy?: "stop" | "error" | "shift";
+  /** Tokens at the front that a shift never forgets. */
+  keep?: number;
+  /**
+   * Guess up to so many tokens (at most 16) from what followed the same words before, and evaluate them together: the same
+   * text, sooner where it repeats itself or the prompt. 0: off.
+   */
+  draft?: number;
   /** Report a fingerprint of every step's logits, to compare engines by. */
   logitsHash?: boolean;
   /** Ends the generation within one step: the iteration throws code "Aborted". The model stays usable. */
@@ -182,10 +206,37 @@ export interface GenerationStats {
   seed: bigint;
 }
 
+/** A token and the natural logarithm of its probability, by the model's own logits: before penalties and temperature. */
+export interface TokenLogprob {
+  id: number;
+  /** Its text; U+FFFD where it is part of a character only. */
+  token: string;
+  /** Its bytes in UTF-8. */
+  bytes: number[];
+  logprob: number;
+}
+
+/** A token that was generated, and the likeliest ones in its place, best first. */
+export interface GeneratedToken extends TokenLogprob {
+  top: TokenLogprob[];
+}
+
+/** What model.embed() takes beside the text. */
+export interface EmbedOptions {
+  /** The last position's hidden state, or the mean over all. Default: "last". */
+  pooling?: "last" | "mean";
+  /** Divide by the Euclidean length. Default: true. */
+  normalize?: boolean;
+  /** Ends the call with code "Aborted". */
+  signal?: AbortSignal;
+}
+
 /** A generation that has ended. */
 export interface GenerationResult extends GenerationStats {
   finishReason: FinishReason;
   text: string;
+  /** One for each token; only with the option logprobs. */
+  logprobs?: GeneratedToken[];
   /** Hexadecimal; only with the option logitsHash. */
   logitsHash?: string;
 }

@@ -1,7 +1,7 @@
 // chat.completions.create: OpenAI's chat on this model.
 import { BitNetError } from "../errors.js";
-import { copyList, oneOf, reading } from "../options.js";
-import type { GenerateOptions, GenerationResult } from "../types.js";
+import { oneOf, reading } from "../options.js";
+import type { GenerateOptions, GeneratedToken, GenerationResult, TokenLogprob } from "../types.js";
 import type { Prompt } from "../worker/protocol.js";
 import { frameMessages } from "./messages.js";
 import {
@@ -13,8 +13,8 @@ import {
   readStreamOptions,
   samplingChecks,
   samplingOptions,
-  string,
   tokens,
+  whole,
 } from "./params.js";
 import {
   allResults,
@@ -28,14 +28,15 @@ import {
   type Host,
   type Run,
 } from "./stream.js";
-import { ToolParser, type Found } from "./tools.js";
+import { chooseTools, constraintOf, readTools } from "./choice.js";
+import { styleOf, ToolParser, type Found } from "./tools.js";
 import type {
   ChatCompletion,
   ChatCompletionChoice,
   ChatCompletionChunk,
   ChatCompletionChunkChoice,
   ChatCompletionParams,
-  FunctionDefinition,
+  ChatLogprobs,
   NotStreaming,
   RequestOptions,
   Streaming,
@@ -47,8 +48,11 @@ const checks = {
   stream: boolean,
   max_completion_tokens: tokens,
   max_tokens: tokens,
+  logprobs: boolean,
+  top_logprobs: whole(0, 20),
   tools: list,
-  tool_choice: (value: unknown) => oneOf("none", "auto")(value),
+  tool_choice: (value: unknown) => oneOf("none", "auto", "required")(value) || object(value),
+  response_format: object,
   parallel_tool_calls: boolean,
 };
 
@@ -59,36 +63,7 @@ interface Request {
   stream: boolean;
   includeUsage: boolean;
   /** undefined: the answer is words, whatever it looks like. */
-  tools: { names: ReadonlySet<string>; most: number } | undefined;
-}
-
-function readTools(given: readonly unknown[]): FunctionDefinition[] {
-  const names = new Set<string>();
-  return copyList("tools", given, 128).map((tool, i) => {
-    const what = `tools[${i}]`;
-    const { type, function: definition } = readParams<{ type: string; function: object }>(
-      what,
-      tool,
-      { type: string, function: object },
-    );
-    if (type !== "function") throw new BitNetError("UnsupportedParameter", `${what}.type`);
-    const read = readParams<FunctionDefinition>(`${what}.function`, definition ?? {}, {
-      name: (value) => typeof value === "string" && /^[a-zA-Z0-9_-]{1,64}$/.test(value),
-      description: string,
-      parameters: object,
-      strict: boolean,
-    });
-    const { name, parameters } = read;
-    if (name === undefined || names.has(name))
-      throw new BitNetError("InvalidOption", `${what}.function.name is missing or there twice`);
-    names.add(name);
-    // A copy, so that nothing changes under way; what is no JSON is refused here (a cycle, a bigint).
-    const schema = reading(
-      `${what}.function.parameters`,
-      () => JSON.parse(JSON.stringify(parameters ?? null)) as Record<string, unknown> | null,
-    );
-    return { ...read, name, parameters: schema ?? undefined };
-  });
+  tools: { names: ReadonlySet<string>; most: number; must: boolean } | undefined;
 }
 
 function readRequest(given: unknown, chatTemplate: string): Request {
@@ -96,35 +71,49 @@ function readRequest(given: unknown, chatTemplate: string): Request {
   const { messages, tools: givenTools = [], tool_choice, parallel_tool_calls = true } = read;
   const { max_tokens, max_completion_tokens = max_tokens, seed, n = 1, stream = false } = read;
   if (messages === undefined) throw new BitNetError("InvalidOption", "messages are missing");
+  const { logprobs = false, top_logprobs } = read;
+  if (top_logprobs !== undefined && !logprobs)
+    throw new BitNetError("InvalidOption", "top_logprobs: only with logprobs");
   if (read.stream_options !== undefined && !stream)
     throw new BitNetError("InvalidOption", "stream_options: only with stream");
-  const all = readTools(givenTools);
-  const tools = tool_choice === "none" ? [] : all;
+  const { told, allowed, must } = chooseTools(readTools(givenTools), tool_choice);
+  const constraint = constraintOf(read.response_format, styleOf(chatTemplate), allowed, must);
+  if (constraint !== undefined && read.grammar !== undefined)
+    throw new BitNetError("InvalidOption", "grammar: not together with response_format or a tool");
   const options = {
     ...samplingOptions(read),
     ...(max_completion_tokens !== undefined && { maxTokens: max_completion_tokens }),
+    ...(logprobs && { logprobs, topLogprobs: top_logprobs ?? 0 }),
+    ...(constraint !== undefined && { jsonSchema: constraint }),
   };
+  const names = new Set(allowed.map(({ name }) => name));
+  const most = parallel_tool_calls && !must ? Infinity : 1;
   return {
-    prompt: { messages: frameMessages(messages, chatTemplate, tools, false) },
+    prompt: { messages: frameMessages(messages, chatTemplate, told, must) },
     options: seeds(seed, n).map((one) => ({ ...options, seed: one })),
     stream,
     includeUsage: readStreamOptions(read.stream_options),
-    tools:
-      tools.length === 0
-        ? undefined
-        : {
-            names: new Set(tools.map(({ name }) => name)),
-            most: parallel_tool_calls ? Infinity : 1,
-          },
+    tools: allowed.length === 0 ? undefined : { names, most, must },
   };
 }
+
+const ofToken = ({ token, bytes, logprob }: TokenLogprob) => ({ token, bytes, logprob });
+const logprobsOf = (tokens: readonly GeneratedToken[]): ChatLogprobs => ({
+  content: tokens.map((one) => ({ ...ofToken(one), top_logprobs: one.top.map(ofToken) })),
+  refusal: null,
+});
 
 const newParser = ({ tools }: Request) =>
   tools === undefined ? undefined : new ToolParser(tools.names, tools.most);
 
-function reasonOf(result: GenerationResult, calls: number): ChatCompletionChoice["finish_reason"] {
+/** A call that was enforced is whole even where the tokens ran out. */
+function reasonOf(
+  { tools }: Request,
+  result: GenerationResult,
+  calls: number,
+): ChatCompletionChoice["finish_reason"] {
   const reason = finishReason(result);
-  return reason === "stop" && calls > 0 ? "tool_calls" : reason;
+  return calls > 0 && (reason === "stop" || tools?.must) ? "tool_calls" : reason;
 }
 
 function choiceOf(index: number, request: Request, result: GenerationResult): ChatCompletionChoice {
@@ -140,8 +129,8 @@ function choiceOf(index: number, request: Request, result: GenerationResult): Ch
       refusal: null,
       ...(calls.length > 0 && { tool_calls: calls }),
     },
-    finish_reason: reasonOf(result, calls.length),
-    logprobs: null,
+    finish_reason: reasonOf(request, result, calls.length),
+    logprobs: result.logprobs ? logprobsOf(result.logprobs) : null,
   };
 }
 
@@ -159,8 +148,15 @@ async function* chunks(
   });
   const results: GenerationResult[] = [];
   for (const [index, generation] of generations.entries()) {
-    const choice = (delta: ChatCompletionChunkChoice["delta"]) =>
-      chunk({ index, delta, finish_reason: null, logprobs: null });
+    let told: GeneratedToken[] = []; // go out with the next chunk
+    const choice = (
+      delta: ChatCompletionChunkChoice["delta"],
+      reason: ChatCompletionChunkChoice["finish_reason"] = null,
+    ) => {
+      const logprobs = told.length > 0 ? logprobsOf(told) : null;
+      told = [];
+      return chunk({ index, delta, finish_reason: reason, logprobs });
+    };
     const parser = newParser(request);
     let calls = 0;
     const tell = (found: Found[]) =>
@@ -175,12 +171,14 @@ async function* chunks(
         ];
       });
     yield choice({ role: "assistant", content: "", refusal: null });
-    for await (const text of generation)
+    for await (const { text, tokens: more } of generation.parts()) {
+      told.push(...more);
       if (text !== "") yield* tell(parser ? parser.push(text) : [{ content: text }]);
+    }
     if (parser) yield* tell(parser.end());
     const result = await generation.result;
     results.push(result);
-    yield chunk({ index, delta: {}, finish_reason: reasonOf(result, calls), logprobs: null });
+    yield choice({}, reasonOf(request, result, calls));
   }
   if (includeUsage) yield { ...chunk(), usage: usageOf(results, results.length) };
 }

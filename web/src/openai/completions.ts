@@ -1,7 +1,7 @@
 // completions.create: OpenAI's older interface, which continues a text.
 import { BitNetError } from "../errors.js";
 import { copyList, reading, readPrompt } from "../options.js";
-import type { GenerateOptions, GenerationResult } from "../types.js";
+import type { GeneratedToken, GenerateOptions, GenerationResult } from "../types.js";
 import type { Prompt } from "../worker/protocol.js";
 import {
   boolean,
@@ -11,6 +11,7 @@ import {
   samplingChecks,
   samplingOptions,
   tokens,
+  whole,
 } from "./params.js";
 import {
   allResults,
@@ -27,6 +28,7 @@ import {
 import type {
   Completion,
   CompletionChunk,
+  CompletionLogprobs,
   CompletionParams,
   NotStreaming,
   RequestOptions,
@@ -41,6 +43,7 @@ const checks = {
   prompt: () => true,
   stream: boolean,
   max_tokens: tokens,
+  logprobs: whole(0, 5),
   echo: boolean,
 };
 
@@ -69,13 +72,33 @@ function readRequest(given: unknown): Request {
   const { max_tokens = defaultTokens, seed, n = 1, stream = false, echo = false } = read;
   if (read.stream_options !== undefined && !stream)
     throw new BitNetError("InvalidOption", "stream_options: only with stream");
-  const options = { ...samplingOptions(read), maxTokens: max_tokens };
+  const { logprobs } = read;
+  if (logprobs !== undefined && echo)
+    throw new BitNetError("UnsupportedParameter", "logprobs together with echo");
+  const options = {
+    ...samplingOptions(read),
+    maxTokens: max_tokens,
+    ...(logprobs !== undefined && { logprobs: true, topLogprobs: logprobs }),
+  };
   return {
     prompts: readPrompts("prompt", read.prompt),
     options: seeds(seed, n).map((one) => ({ ...options, seed: one })),
     stream,
     includeUsage: readStreamOptions(read.stream_options),
     echo,
+  };
+}
+
+/** `at`: where the first token begins in the text. */
+function logprobsOf(tokens: readonly GeneratedToken[], at = 0): CompletionLogprobs {
+  let offset = at;
+  return {
+    tokens: tokens.map(({ token }) => token),
+    token_logprobs: tokens.map(({ logprob }) => logprob),
+    top_logprobs: tokens.map(({ top }) =>
+      Object.fromEntries(top.map(({ token, logprob }) => [token, logprob])),
+    ),
+    text_offset: tokens.map(({ token }) => (offset += token.length) - token.length),
   };
 }
 
@@ -93,11 +116,20 @@ async function* chunks(
   });
   const results: GenerationResult[] = [];
   for (const [index, generation] of generations.entries()) {
-    const choice = (text: string, reason: "stop" | "length" | null) =>
-      chunk([{ index, text, finish_reason: reason, logprobs: null }]);
+    let told: GeneratedToken[] = []; // go out with the next chunk
+    let offset = 0;
+    const choice = (text: string, reason: "stop" | "length" | null) => {
+      const logprobs = told.length > 0 ? logprobsOf(told, offset) : null;
+      offset += told.reduce((sum, { token }) => sum + token.length, 0);
+      told = [];
+      return chunk([{ index, text, finish_reason: reason, logprobs }]);
+    };
     const echo = echoes[Math.floor(index / options.length)];
     if (echo !== undefined) yield choice(echo, null);
-    for await (const text of generation) if (text !== "") yield choice(text, null);
+    for await (const { text, tokens: more } of generation.parts()) {
+      told.push(...more);
+      if (text !== "") yield choice(text, null);
+    }
     const result = await generation.result;
     results.push(result);
     yield choice("", finishReason(result));
@@ -148,7 +180,7 @@ export class Completions {
         index,
         text: (echoes[Math.floor(index / perPrompt)] ?? "") + result.text,
         finish_reason: finishReason(result),
-        logprobs: null,
+        logprobs: result.logprobs ? logprobsOf(result.logprobs) : null,
       })),
       usage: usageOf(results, perPrompt),
     };

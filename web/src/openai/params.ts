@@ -9,7 +9,7 @@ export const boolean: Check = (value) => typeof value === "boolean";
 export const string: Check = (value) => typeof value === "string";
 export const list: Check = (value) => Array.isArray(value);
 export const object: Check = (value) => typeof value === "object" && !Array.isArray(value);
-const whole = (from: number, to: number): Check => {
+export const whole = (from: number, to: number): Check => {
   return (value) => Number.isSafeInteger(value) && (value as number) >= from && (value as number) <= to;
 };
 export const tokens = whole(1, 0xffffffff);
@@ -18,6 +18,7 @@ const noKeys: Check = (value) => object(value) && Object.keys(value as object).l
 
 /** Parameters that we know and do not do, and the values of them that ask for nothing. */
 const refused: Record<string, Check> = {
+  allowed_tools: never,
   audio: never,
   best_of: oneOf(1),
   custom: never,
@@ -48,6 +49,12 @@ export const samplingChecks: Record<keyof SamplingParams, Check> = {
   top_k: whole(0, 0xffffffff),
   min_p: number,
   repetition_penalty: number,
+  presence_penalty: number,
+  frequency_penalty: number,
+  grammar: string,
+  context_policy: oneOf("stop", "error", "shift"),
+  keep: whole(0, 0xffffffff),
+  draft: whole(0, 16),
   stop: (value) => string(value) || copyList("stop", value, 16).every(string),
   seed: whole(0, Number.MAX_SAFE_INTEGER),
   n: whole(1, 128),
@@ -87,12 +94,19 @@ export function samplingOptions(params: {
   [K in keyof SamplingParams]?: NonNullable<SamplingParams[K]>;
 }): GenerateOptions {
   const { temperature, top_p, top_k, min_p, repetition_penalty, stop } = params;
+  const { presence_penalty, frequency_penalty, context_policy, keep, draft, grammar } = params;
   return {
     ...(temperature !== undefined && { temperature }),
     ...(top_p !== undefined && { topP: top_p }),
     ...(top_k !== undefined && { topK: top_k }),
     ...(min_p !== undefined && { minP: min_p }),
     ...(repetition_penalty !== undefined && { repetitionPenalty: repetition_penalty }),
+    ...(presence_penalty !== undefined && { presencePenalty: presence_penalty }),
+    ...(frequency_penalty !== undefined && { frequencyPenalty: frequency_penalty }),
+    ...(context_policy !== undefined && { contextPolicy: context_policy }),
+    ...(keep !== undefined && { keep }),
+    ...(draft !== undefined && { draft }),
+    ...(grammar !== undefined && { grammar }),
     ...(stop !== undefined && { stop: typeof stop === "string" ? stop : [...stop] }),
   };
 }

@@ -1,6 +1,7 @@
 // Tool calls, as text: how the tools are told to the model, how calls and answers stand in its history, and how calls
 // are found in what it says. Two families of models write calls in two ways; both are understood from every model.
 import { isObject, items, members, parse, valueEnd } from "./json.js";
+import { rebase } from "./schema.js";
 import { newId } from "./stream.js";
 import type { FunctionCall, FunctionDefinition } from "./types.js";
 
@@ -11,7 +12,7 @@ export interface Call {
 }
 
 /** How a family writes calls. */
-interface Style {
+export interface Style {
   /** The key that holds a call's arguments. */
   key: "arguments" | "parameters";
   open: string;
@@ -47,16 +48,17 @@ export function toolsText(style: Style, tools: readonly FunctionDefinition[], mu
   );
 }
 
-/** A JSON schema of one call of one of the tools. */
-export function callSchema({ key }: Style, tools: readonly FunctionDefinition[]): object {
-  const calls = tools.map(({ name, parameters }) => ({
+/** A JSON schema of a call of each of the tools. */
+export const callSchemas = ({ key }: Style, tools: readonly FunctionDefinition[]): object[] =>
+  tools.map(({ name, parameters }) => ({
     type: "object",
-    properties: { name: { const: name }, [key]: parameters ?? { type: "object" } },
+    properties: {
+      name: { const: name },
+      [key]: rebase(parameters ?? { type: "object" }, `/properties/${key}`),
+    },
     required: ["name", key],
     additionalProperties: false,
   }));
-  return calls.length === 1 ? calls[0]! : { anyOf: calls };
-}
 
 function readCall(text: string, value: unknown, names: ReadonlySet<string>): Call | undefined {
   if (!isObject(value)) return undefined;

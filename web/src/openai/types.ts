@@ -79,6 +79,20 @@ export type ToolChoice =
   | "required"
   | { type: string; function?: { name: string } | undefined };
 
+/** What the answer must look like. */
+export type ResponseFormat =
+  | { type: "text" }
+  | { type: "json_object" }
+  | {
+      type: "json_schema";
+      json_schema: {
+        name: string;
+        description?: string | undefined;
+        schema?: Record<string, unknown> | undefined;
+        strict?: boolean | null | undefined;
+      };
+    };
+
 /** What both kinds of completion take. */
 export interface SamplingParams {
   /** Any name: the model that is loaded answers, and its name stands in the answer. */
@@ -93,6 +107,18 @@ export interface SamplingParams {
   min_p?: number | null | undefined;
   /** Ours: what a repeated token's logit is divided by. */
   repetition_penalty?: number | null | undefined;
+  /** Taken from the logit of a token that occurred among the recent ones. */
+  presence_penalty?: number | null | undefined;
+  /** Taken from it once for each time it occurred. */
+  frequency_penalty?: number | null | undefined;
+  /** Ours: what the text must be, in GBNF. */
+  grammar?: string | null | undefined;
+  /** Ours: what happens when the context is full. Default: "stop", with the reason "length". */
+  context_policy?: "stop" | "error" | "shift" | null | undefined;
+  /** Ours: guess up to so many tokens from what was said before; the same text, sooner. */
+  draft?: number | null | undefined;
+  /** Ours: tokens at the front that a shift of the context never forgets. */
+  keep?: number | null | undefined;
   /** The text ends before the first of these: at most 16. */
   stop?: string | readonly string[] | null | undefined;
   /** The same seed gives the same text; choice i takes seed + i. Default: a new one. */
@@ -118,12 +144,21 @@ export interface ChatCompletionParams extends SamplingParams {
   max_completion_tokens?: number | null | undefined;
   /** The older name of the same. */
   max_tokens?: number | null | undefined;
+  /** Tell the log-probability of each token, by the model's own logits. */
+  logprobs?: boolean | null | undefined;
+  /** And of so many of the likeliest tokens in its place, at most 20. */
+  top_logprobs?: number | null | undefined;
   /** Functions that the model may call: at most 128. */
   tools?: readonly ChatCompletionTool[] | undefined;
-  /** Default: "auto" with tools, else "none". */
+  /**
+   * Default: "auto" with tools, else "none". "required", or one function by its name, is enforced: the answer is one call
+   * whose arguments fit its schema.
+   */
   tool_choice?: ToolChoice | undefined;
   /** false: at most one call in an answer. */
   parallel_tool_calls?: boolean | undefined;
+  /** The answer is JSON, or JSON of a schema, whatever the model would like: its tokens are masked. */
+  response_format?: ResponseFormat | undefined;
 }
 
 /** What completions.create() takes. */
@@ -134,8 +169,39 @@ export interface CompletionParams extends SamplingParams {
   stream?: boolean | null | undefined;
   /** Most tokens to generate. Default: 16, as OpenAI's. */
   max_tokens?: number | null | undefined;
-  /** The text begins with the prompt. */
+  /** Tell the log-probability of each token and of so many of the likeliest in its place, at most 5. */
+  logprobs?: number | null | undefined;
+  /** The text begins with the prompt; not together with logprobs. */
   echo?: boolean | null | undefined;
+}
+
+/** What embeddings.create() takes. */
+export interface EmbeddingParams {
+  /** Text or token ids, or a list of such inputs. */
+  input: string | readonly string[] | readonly number[] | readonly (readonly number[])[];
+  /** Any name: the model that is loaded answers. */
+  model?: string | undefined;
+  /** Numbers, or the bytes of float32 in base64. */
+  encoding_format?: "float" | "base64" | undefined;
+  /** Taken and told nobody. */
+  user?: string | undefined;
+}
+/** A vector of embeddings.create(). */
+export interface Embedding {
+  object: "embedding";
+  index: number;
+  embedding: number[];
+}
+/** What embeddings.create() gives. */
+export interface CreateEmbeddingResponse {
+  object: "list";
+  data: Embedding[];
+  model: string;
+  usage: { prompt_tokens: number; total_tokens: number };
+}
+/** The same with `encoding_format: "base64"`. */
+export interface Base64EmbeddingResponse extends Omit<CreateEmbeddingResponse, "data"> {
+  data: (Omit<Embedding, "embedding"> & { embedding: string })[];
 }
 
 /** `stream` decides which overload of create() is meant. */
@@ -234,12 +300,20 @@ export interface ChatCompletionChunk {
   usage?: CompletionUsage | null;
 }
 
+/** Log-probabilities of the tokens of a continuation, in lists of one length. */
+export interface CompletionLogprobs {
+  tokens: string[];
+  token_logprobs: number[];
+  top_logprobs: Record<string, number>[];
+  /** Where each token begins in the text. */
+  text_offset: number[];
+}
 /** One of `n` continuations. */
 export interface CompletionChoice {
   index: number;
   text: string;
   finish_reason: "stop" | "length";
-  logprobs: null;
+  logprobs: CompletionLogprobs | null;
 }
 /** What a stream gives: a choice whose reason is null goes on. */
 export interface CompletionChunkChoice extends Omit<CompletionChoice, "finish_reason"> {

@@ -2,7 +2,7 @@
 import { BitNetError } from "../errors.js";
 import type { Block, MainModule } from "../generated/module.js";
 
-interface Outcome {
+export interface Outcome {
   code: number;
   detail: unknown;
 }

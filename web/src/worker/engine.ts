@@ -1,7 +1,7 @@
 // The module's objects as this package uses them: replies become values or BitNetErrors, strings and ids go through
 // blocks, views are copied before the next call can move them.
 import type { Loader, MainModule, Model, SessionOptions } from "../generated/module.js";
-import type { Estimate } from "../types.js";
+import type { Estimate, TokenLogprob } from "../types.js";
 import { Blocks, check, take } from "./blocks.js";
 import {
   mainSession,
@@ -90,8 +90,27 @@ export class Engine {
 
   /** With the options of load() where none are given. */
   openSession(id: number, settings: SessionSettings): SessionState {
-    const session = new CoreSession(this, { ...this.#sessionDefaults, ...defined(settings) });
+    const session = CoreSession.make(this, { ...this.#sessionDefaults, ...defined(settings) });
     return this.sessions.open(id, session);
+  }
+
+  /** A session that holds what another one saved. */
+  async restoreSession(id: number, settings: SessionSettings, saved: Blob): Promise<SessionState> {
+    const session = CoreSession.make(this, { ...this.#sessionDefaults, ...defined(settings) });
+    try {
+      await session.restore(saved);
+    } catch (error) {
+      session.delete();
+      throw error;
+    }
+    return this.sessions.open(id, session);
+  }
+
+  /** The token and its log-probability, as people read them. */
+  tokenLogprob(id: number, logprob: number): TokenLogprob {
+    this.blocks.writeIds(Int32Array.of(id));
+    const bytes = take(this.model.detokenize(this.blocks.ids, true)).slice();
+    return { id, token: decoder.decode(bytes), bytes: [...bytes], logprob };
   }
 
   tokenize(prompt: Prompt, bos: boolean): Int32Array {

@@ -1,6 +1,7 @@
 // One generation, from its prompt to its end, a step at a time.
-import type { GenerationStats } from "../types.js";
-import { hex } from "./engine.js";
+import type { Step } from "../generated/module.js";
+import type { GeneratedToken, GenerationStats } from "../types.js";
+import { hex, type Engine } from "./engine.js";
 import type { Finished, GenerateSettings, Piece } from "./protocol.js";
 import type { CoreSession } from "./session.js";
 import type { NextTurn } from "./sessions.js";
@@ -8,15 +9,24 @@ import type { NextTurn } from "./sessions.js";
 const perSecond = (count: number, milliseconds: number) =>
   milliseconds > 0 ? (count * 1000) / milliseconds : 0;
 
-/** `hash`: where the fingerprint of logits begins. */
+/** The token of a step and the likeliest ones in its place. */
+function tokenOf(engine: Engine, { id, logprob, topIds, topLogprobs }: Step): GeneratedToken {
+  const top = Array.from(topIds, (one, i) => [one, topLogprobs[i]!] as const); // before a call moves them
+  return {
+    ...engine.tokenLogprob(id, logprob),
+    top: top.map(([one, itsLogprob]) => engine.tokenLogprob(one, itsLogprob)),
+  };
+}
+
 export async function generate(
+  engine: Engine,
   session: CoreSession,
   ids: Int32Array,
   settings: GenerateSettings,
-  hash: bigint,
   nextTurn: NextTurn,
   emit: (piece: Piece) => void,
 ): Promise<Finished> {
+  let hash = engine.module.hashStart();
   const seed = session.start(ids, settings);
   const cachedTokens = session.tokens;
   const stats: GenerationStats = {
@@ -34,9 +44,10 @@ export async function generate(
   for (;;) {
     await nextTurn();
     const step = session.next();
+    const told = settings.logprobs && step.kind === "token" ? { token: tokenOf(engine, step) } : {};
     const now = performance.now();
     stats.contextTokens = session.tokens;
-    if (step.kind === "prefill") {
+    if (step.kind === "prefill" && stats.tokens === 0) {
       stats.prefilled = step.prefilled;
       stats.prefillTokensPerSecond = perSecond(step.prefilled - cachedTokens, now - begin);
     } else if (step.kind === "token") {
@@ -46,7 +57,7 @@ export async function generate(
       if (settings.logitsHash) hash = session.hashLogits(hash);
     }
     const text = step.text as string;
-    if (step.kind !== "end" || text !== "") emit({ text, stats: { ...stats } });
+    if (step.kind !== "end" || text !== "") emit({ text, ...told, stats: { ...stats } });
     if (step.kind === "end") {
       const finished: Finished = { finishReason: step.finish as Finished["finishReason"], stats };
       if (settings.logitsHash) finished.logitsHash = hex(hash);

@@ -7,6 +7,7 @@ import type {
   ChatMessage,
   Estimate,
   FinishReason,
+  GeneratedToken,
   GenerationStats,
   ModelInfo,
   Progress,
@@ -62,10 +63,20 @@ export interface GenerateSettings {
     minP?: number;
     repetitionPenalty?: number;
     repetitionWindow?: number;
+    presencePenalty?: number;
+    frequencyPenalty?: number;
     seed?: bigint;
   };
   maxTokens?: number;
   ignoreEnd?: boolean;
+  grammar?: string;
+  /** JSON text. */
+  jsonSchema?: string;
+  logprobs?: boolean;
+  topLogprobs?: number;
+  contextPolicy?: "stop" | "error" | "shift";
+  keep?: number;
+  draft?: number;
   stop: string[];
   logitsHash: boolean;
 }
@@ -98,6 +109,19 @@ export interface Requests {
     result: SessionState;
     event: never;
   };
+  /** Session `into` becomes a copy. */
+  forkSession: { request: { session: number; into: number }; result: SessionState; event: never };
+  saveSession: { request: { session: number }; result: Blob; event: never };
+  restoreSession: {
+    request: { session: number; settings: SessionSettings; saved: Blob };
+    result: SessionState;
+    event: never;
+  };
+  embed: {
+    request: { session: number; prompt: Prompt; pooling: "last" | "mean"; normalize: boolean };
+    result: { vector: Float32Array; tokens: number };
+    event: never;
+  };
   resetSession: { request: { session: number }; result: SessionState; event: never };
   closeSession: { request: { session: number }; result: void; event: never };
   tokenize: { request: { prompt: Prompt; bos: boolean }; result: Int32Array; event: never };
@@ -116,6 +140,8 @@ export type CoreInfo = Omit<ModelInfo, "flavour" | "threads" | "hint">;
 
 export interface Piece {
   text: string;
+  /** With log-probabilities: the token that this step gave. */
+  token?: GeneratedToken;
   stats: GenerationStats;
 }
 

@@ -68,12 +68,32 @@ async function answer(command: Exclude<Command, { name: "abort" | "pulled" }>): 
       const here = started();
       return here.sessions.call(command.session, id, (session, nextTurn) => {
         const ids = here.tokenize(command.prompt, true);
-        const { settings } = command;
-        return generate(session, ids, settings, here.module.hashStart(), nextTurn, emit);
+        return generate(here, session, ids, command.settings, nextTurn, emit);
       });
     }
     case "openSession":
       return started().openSession(command.session, command.settings);
+    case "forkSession": {
+      const { sessions } = started();
+      return sessions.call(command.session, id, (session) =>
+        sessions.open(command.into, session.fork()),
+      );
+    }
+    case "saveSession":
+      return started().sessions.call(command.session, id, (session, nextTurn) =>
+        session.save(nextTurn),
+      );
+    case "restoreSession":
+      return started().restoreSession(command.session, command.settings, command.saved);
+    case "embed": {
+      const here = started();
+      const { prompt, pooling, normalize } = command;
+      return here.sessions.call(command.session, id, async (session, nextTurn) => {
+        await nextTurn(); // an abort that is on its way is heard
+        const ids = here.tokenize(prompt, true);
+        return { vector: session.embed(ids, pooling, normalize), tokens: ids.length };
+      });
+    }
     case "resetSession":
       return started().sessions.call(command.session, id, (session) => {
         session.reset();

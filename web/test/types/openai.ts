@@ -1,6 +1,6 @@
 // Compiled by test/types.test.mjs, never run: the official client's types and ours fit together.
-import type OpenAI from "openai";
-import type { ChatCompletionChunk, Model } from "../../dist/index.js";
+import OpenAI from "openai";
+import { createOpenAIFetch, type ChatCompletionChunk, type Model } from "../../dist/index.js";
 
 export async function chat(
   model: Model,
@@ -34,6 +34,18 @@ export async function chat(
   await model.chat.completions.create({ messages: [{ content: "x" }] });
   return history;
 }
+
+export async function embeddings(
+  model: Model,
+  params: OpenAI.EmbeddingCreateParams,
+): Promise<OpenAI.CreateEmbeddingResponse> {
+  const { data } = await model.embeddings.create({ input: "x", encoding_format: "base64" });
+  const coded: string | undefined = data[0]?.embedding;
+  void coded;
+  return model.embeddings.create(params);
+}
+
+export const client = (model: Model) => new OpenAI({ fetch: createOpenAIFetch(model) });
 
 export async function text(
   model: Model,
