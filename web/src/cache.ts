@@ -1,5 +1,8 @@
 // BitNet.cache: what the store of this origin holds, for pages that show it and tidy up.
 import { BitNetError } from "./errors.js";
+import { reading } from "./options.js";
+import { address } from "./sources.js";
+import { isSha256 } from "./store/hash.js";
 import { openPlaces } from "./store/opfs.js";
 import { Store, type Entry } from "./store/store.js";
 import type { CachedFile, CacheUsage } from "./types.js";
@@ -24,6 +27,7 @@ const describe = ({ whole, journal, bytes, used }: Entry): CachedFile => ({
 
 const inUse = (what: string) => new BitNetError("InvalidState", `${what} is being loaded by a tab`);
 
+/** `BitNet.cache`: the model files that the browser keeps for this origin. */
 export const cache = {
   /** The files, the one that was used last first. */
   async list(): Promise<CachedFile[]> {
@@ -39,8 +43,7 @@ export const cache = {
     const store = await openStore();
     const text = String(urlOrSha256);
     const name = text.replace(/^sha256-/, "").toLowerCase();
-    const base = globalThis.document?.baseURI ?? globalThis.location?.href;
-    const url = URL.canParse(text, base) ? new URL(text, base).href : text;
+    const url = isSha256(name) ? undefined : reading("the address", () => address(text));
     const found = ((await store?.entries()) ?? []).filter(
       (entry) =>
         entry.journal.sha256 === name || entry.journal.sources.some((source) => source.url === url),

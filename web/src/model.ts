@@ -3,7 +3,15 @@ import { BitNetError } from "./errors.js";
 import type { Generation } from "./generation.js";
 import type { Completions } from "./openai/completions.js";
 import { Embeddings, type Embedded } from "./openai/embeddings.js";
-import { copyList, readEmbedOptions, reading, readMessages, readPrompt } from "./options.js";
+import {
+  copyList,
+  readDetokenizeOptions,
+  readEmbedOptions,
+  reading,
+  readMessages,
+  readPrompt,
+  readTokenizeOptions,
+} from "./options.js";
 import { Session, type Chat, type Shared } from "./session.js";
 import type {
   ChatMessage,
@@ -84,7 +92,8 @@ export class Model {
   }
 
   /** Ids of plain text. `bos`: with the model's begin token first, as generate() has it. */
-  async tokenize(text: string, { bos = false }: { bos?: boolean } = {}): Promise<Int32Array> {
+  async tokenize(text: string, options?: { bos?: boolean }): Promise<Int32Array> {
+    const { bos = false } = reading("an option", () => readTokenizeOptions(options));
     const prompt = reading("the text", () => ({ text: String(text) }));
     return this.#client.request("tokenize", { prompt, bos }).result;
   }
@@ -98,8 +107,9 @@ export class Model {
   /** Text of ids. `special`: control tokens show too. */
   async detokenize(
     ids: readonly number[] | Int32Array,
-    { special = false }: { special?: boolean } = {},
+    options?: { special?: boolean },
   ): Promise<string> {
+    const { special = false } = reading("an option", () => readDetokenizeOptions(options));
     const prompt = reading("the ids", () => readPrompt(ids));
     if (!("ids" in prompt)) throw new BitNetError("InvalidOption", "detokenize takes token ids");
     return this.#client.request("detokenize", { ids: prompt.ids, special }).result;

@@ -26,8 +26,6 @@ const seed: Check = (value) =>
   typeof value === "bigint"
     ? value >= 0n && value < 1n << 64n
     : Number.isSafeInteger(value) && (value as number) >= 0;
-const strings: Check = (value) =>
-  string(value) || (Array.isArray(value) && copyList("a list", value).every(string));
 const signal: Check = (value) => value instanceof AbortSignal;
 export const callback: Check = (value) => typeof value === "function";
 export const positive: Check = (value) => count(value) && value !== 0;
@@ -68,7 +66,7 @@ const generateChecks: Record<keyof GenerateOptions, Check> = {
   presencePenalty: number,
   frequencyPenalty: number,
   seed,
-  stop: strings,
+  stop: (value) => string(value) || Array.isArray(value), // its items: readStop
   ignoreEnd: boolean,
   grammar: string,
   jsonSchema: (value) => typeof value === "object" && value !== null && !Array.isArray(value),
@@ -139,6 +137,11 @@ export function readOptions<T extends object>(given: unknown, checks: Record<key
   return result as T;
 }
 
+export const readTokenizeOptions = (given: unknown) =>
+  readOptions<{ bos?: boolean }>(given, { bos: boolean });
+export const readDetokenizeOptions = (given: unknown) =>
+  readOptions<{ special?: boolean }>(given, { special: boolean });
+
 export function readEmbedOptions(given: unknown): EmbedOptions {
   return readOptions<EmbedOptions>(given, embedChecks);
 }
@@ -183,6 +186,14 @@ export function readLoadOptions(given: unknown): {
   };
 }
 
+/** Texts that end a generation, each read once. */
+export function readStop(given: string | readonly string[], most?: number): string[] {
+  const texts = typeof given === "string" ? [given] : copyList("stop", given, most);
+  const wrong = texts.find((text) => typeof text !== "string");
+  if (texts.every(string)) return texts as string[];
+  throw new BitNetError("InvalidOption", `stop: ${describe(wrong)} is not a text`);
+}
+
 export function readGenerateOptions(
   given: unknown,
   defaults: GenerateOptions,
@@ -203,7 +214,7 @@ export function readGenerateOptions(
     draft,
     grammar,
     jsonSchema: jsonSchema && toJson("jsonSchema", jsonSchema),
-    stop: typeof stop === "string" ? [stop] : [...stop],
+    stop: readStop(stop),
     logitsHash,
   } as GenerateSettings;
   return { settings, signal };

@@ -132,7 +132,12 @@ export class Session {
   /** Another session that holds the same tokens, when the calls before this one have ended. */
   async fork(): Promise<Session> {
     const into = this.#shared.next++;
-    return new Session(this.#shared, into, await this.#request("forkSession", { into }));
+    const forked = this.#request("forkSession", { into }).catch((error: unknown) => {
+      // The worker may have made it before it heard that nobody waits for it.
+      this.#shared.client.request("closeSession", { session: into }).result.catch(() => {});
+      throw error;
+    });
+    return new Session(this.#shared, into, await forked);
   }
 
   /**

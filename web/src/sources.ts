@@ -41,7 +41,12 @@ export const readSources = (given: ModelSource, pulls: Pull[]): Source[] =>
     if (!Array.isArray(given)) return allParts(sourceOf(given as FileSource, pulls));
     const files = copyList("the files", given, mostFiles);
     if (files.length === 0) throw new BitNetError("InvalidOption", "the list of files is empty");
-    return files.map((file) => sourceOf(file as FileSource, pulls));
+    const sources = files.map((file) => sourceOf(file as FileSource, pulls));
+    const urls = sources.flatMap((source) => (source.kind === "url" ? [source.url] : []));
+    const twice = urls.find((url, i) => urls.indexOf(url) < i);
+    if (twice !== undefined)
+      throw new BitNetError("InvalidOption", `a file is in the list twice: ${twice}`);
+    return sources;
   });
 
 /** name-00002-of-00003.gguf is one of three files, which lie side by side. */
@@ -106,7 +111,7 @@ function huggingFace(text: string): string {
 }
 
 /** Against the page's address; outside browsers, what is no URL is a path. */
-function address(text: string): string {
+export function address(text: string): string {
   if (/^hf:/i.test(text)) return huggingFace(text);
   try {
     const isUrl = /^[a-z][a-z0-9+.-]+:/i.test(text); // two letters: C:\ is a path

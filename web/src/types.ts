@@ -62,6 +62,7 @@ export interface CachedFile {
   lastUsed: Date;
 }
 
+/** What BitNet.cache.usage() tells. */
 export interface CacheUsage {
   /** Bytes that our files take. */
   bytes: number;

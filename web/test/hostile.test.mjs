@@ -1,7 +1,7 @@
 // Options of every wrong kind: each is answered by a typed error, at once, and nothing outside the call changes.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { BitNetError, load } from "./support.mjs";
+import { BitNetError, load, refuses } from "./support.mjs";
 
 let model;
 before(async () => {
@@ -113,7 +113,15 @@ test("short form: every option, every value", async () => {
     await settles(`chat ${i}`, model.chat(value, { maxTokens: 1 }).text());
     await settles(`session ${i}`, model.session(value).then((session) => session.dispose()));
     await settles(`tokenize ${i}`, model.detokenize(value));
+    await settles(`tokenize's options ${i}`, model.tokenize("Once", value));
+    await settles(`detokenize's options ${i}`, model.detokenize([1], value));
   }
+});
+
+test("tokenize and detokenize refuse options they do not know", async () => {
+  await refuses(model.tokenize("Once", { boss: true }), "UnknownOption", /bos/);
+  await refuses(model.tokenize("Once", { bos: 1 }), "InvalidOption");
+  await refuses(model.detokenize([1], null), "InvalidOption");
 });
 
 test("OpenAI's: every parameter, every value", async () => {

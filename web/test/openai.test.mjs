@@ -136,7 +136,8 @@ test("every kind of history that OpenAI's client sends", async () => {
     assert.equal(answer.choices[0].message.content, same.text);
   }
   const first = await create({ max_tokens: 4 });
-  const turns = [...messages, first.choices[0].message, { role: "user", content: "Go on" }];
+  const said = { ...first.choices[0].message, annotations: [] }; // as OpenAI's own answers have it
+  const turns = [...messages, said, { role: "user", name: "Ann", content: "Go on" }];
   const next = await create({ messages: turns, max_tokens: 2 });
   assert.ok(next.usage.prompt_tokens > first.usage.total_tokens);
   assert.ok(next.usage.prompt_tokens_details.cached_tokens > 5);
@@ -238,7 +239,7 @@ test("values of the wrong kind are refused by name, before anything runs", async
     max_tokens: [0, -1, 1.5],
     n: [0, 129, "2"],
     seed: [1.5, -1, 2 ** 60],
-    stop: [5, [5], Array(17).fill("x")],
+    stop: [5, [5], ["x", null], Array(17).fill("x")],
     stream: ["yes"],
     stream_options: [{ include_usage: true }], // without stream
     tools: [{}],

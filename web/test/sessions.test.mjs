@@ -110,6 +110,10 @@ test("sessions give their memory back", async () => {
   const before = await model.memory();
   assert.equal(before.sessionBytes, sessionBytes);
   for (let i = 0; i < 200; ++i) await (await model.session()).dispose();
+  const parent = await model.session();
+  const forked = refuses(parent.fork(), "Disposed"); // made by then, perhaps
+  await parent.dispose();
+  await forked;
   assert.deepEqual(await model.memory(), before);
 });
 

@@ -228,6 +228,12 @@ test("hf: addresses are made whole, and nothing else is taken for one", () => {
   assert.match(url("owner/repo/model.gguf"), /^file:.*\/owner\/repo\/model\.gguf$/);
 });
 
+test("a file twice in a list is refused, before anybody waits for it", async () => {
+  const url = "http://127.0.0.1:9/model.gguf";
+  await refuses(load({}, [url, new URL(url)]), "InvalidOption", /twice/);
+  assert.equal(readSources([url, `${url}?b`], []).length, 2);
+});
+
 test("files that are no models", async () => {
   await refuses(load({}, "no-such-file.gguf"), "NotFound", /no-such-file/);
   await refuses(load({}, import.meta.dirname), "Io", /not a file/);

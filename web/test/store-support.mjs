@@ -64,9 +64,6 @@ export class MemoryFiles {
         file.time = this.clock++;
         return count;
       },
-      truncate: (size) => {
-        file.now = Buffer.from(file.now.subarray(0, size));
-      },
       flush: () => {
         file.disk = Buffer.from(file.now);
       },
@@ -75,7 +72,7 @@ export class MemoryFiles {
         this.open_.delete(name);
       },
     };
-    for (const name of ["read", "write", "truncate", "flush"]) handle[name] = alive(handle[name]);
+    for (const name of ["read", "write", "flush"]) handle[name] = alive(handle[name]);
     const { close } = handle;
     handle.close = () => life === this.lives && close();
     return handle;

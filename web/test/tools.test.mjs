@@ -93,6 +93,12 @@ const cases = [
   ]],
 ];
 
+test("parser: no more calls than wanted, however many there are", () => {
+  const one = '{"name": "weather", "parameters": {"city": "Paris"}}';
+  for (const text of [`${one};${one};${one};${one}`, `[${one},${one}];[${one},${one}]`])
+    assert.deepEqual(found(text, 5, 1).calls, [weather], text);
+});
+
 for (const [name, text, words, calls] of cases)
   test(`parser: ${name}`, () => {
     for (const size of [text.length || 1, 1, 2, 3, 7]) assert.deepEqual(found(text, size), { words, calls });

@@ -74,6 +74,10 @@ interface MessageParams {
   refusal: string;
   tool_calls: unknown[];
   tool_call_id: string;
+  /** Templates have no place for it. */
+  name: string;
+  /** As answers have it when there are none. */
+  annotations: unknown[];
 }
 const roles = oneOf("system", "developer", "user", "assistant", "tool");
 const checks = {
@@ -85,6 +89,8 @@ const checks = {
   refusal: string,
   tool_calls: list,
   tool_call_id: string,
+  name: string,
+  annotations: (value: unknown) => list(value) && (value as unknown[]).length === 0,
 };
 
 /** `tools`: what the system message tells of; `must`: one of them is to be called. */

@@ -1,6 +1,6 @@
 // Parameters as OpenAI names them: checked by name and kind, null is "not given", and what nothing here does is refused.
 import { BitNetError } from "../errors.js";
-import { copyList, describe, oneOf, reading, type Check } from "../options.js";
+import { describe, oneOf, reading, readStop, type Check } from "../options.js";
 import type { GenerateOptions } from "../types.js";
 import type { RequestOptions, SamplingParams } from "./types.js";
 
@@ -55,7 +55,7 @@ export const samplingChecks: Record<keyof SamplingParams, Check> = {
   context_policy: oneOf("stop", "error", "shift"),
   keep: whole(0, 0xffffffff),
   draft: whole(0, 16),
-  stop: (value) => string(value) || copyList("stop", value, 16).every(string),
+  stop: (value) => string(value) || list(value), // its items: readStop
   seed: whole(0, Number.MAX_SAFE_INTEGER),
   n: whole(1, 128),
   stream_options: object,
@@ -107,7 +107,7 @@ export function samplingOptions(params: {
     ...(keep !== undefined && { keep }),
     ...(draft !== undefined && { draft }),
     ...(grammar !== undefined && { grammar }),
-    ...(stop !== undefined && { stop: typeof stop === "string" ? stop : [...stop] }),
+    ...(stop !== undefined && { stop: readStop(stop, 16) }),
   };
 }
 

@@ -161,7 +161,7 @@ export class ToolParser {
     }
     const calls = readCalls(this.#rest.slice(at, end), this.#names);
     if (calls === undefined) return this.#words(after, found);
-    for (const call of calls.slice(0, this.#most - this.#calls))
+    for (const call of calls.slice(0, Math.max(0, this.#most - this.#calls)))
       found.push({ call: { id: newId("call_"), type: "function", function: call } });
     this.#calls += calls.length;
     this.#rest = this.#rest.slice(after);

@@ -1,6 +1,6 @@
 // A file in chunks: several fetched at a time, kept in a depot where there is one, in a small window of memory otherwise.
 // A chunk that the depot finds damaged is fetched again, alone.
-import { BitNetError } from "../errors.js";
+import { asBitNetError, BitNetError } from "../errors.js";
 import { sha256, type MakeHasher } from "./hash.js";
 import type { Reader, Sink } from "./reader.js";
 
@@ -9,7 +9,7 @@ export interface Depot {
   has(index: number): boolean;
   /** Checked against its hash; undefined when it is damaged, and then the depot no longer has it. */
   get(index: number, allocate: Allocate): Promise<Uint8Array | undefined>;
-  /** Rejects with QuotaExceeded when there is no room. */
+  /** Rejects when there is no room, or when it cannot be written. */
   put(index: number, bytes: Uint8Array, sha256: string): Promise<void>;
   /** The hash that a chunk must have, where that is known. */
   expected(index: number): string | undefined;
@@ -40,7 +40,7 @@ export interface Chunking {
   pins?: readonly string[] | undefined;
   /** Called with the bytes that are in hand, whenever they grow. */
   onProgress?: (bytes: number) => void;
-  /** The depot is full: the rest passes through memory. */
+  /** The depot takes no more: the rest passes through memory. */
   onFull?: (reason: BitNetError) => void;
 }
 
@@ -87,7 +87,8 @@ export class ChunkedReader implements Reader {
     this.#open = open;
     this.#allocate = (length) =>
       new Uint8Array(this.#spare.pop() ?? new ArrayBuffer(options.chunkBytes), 0, length);
-    for (let i = 0; i < this.#count; ++i) if (depot?.has(i)) this.#inHand += this.#length(i);
+    if (depot === undefined) return;
+    for (let i = 0; i < this.#count; ++i) if (depot.has(i)) this.#inHand += this.#length(i);
   }
 
   /** Chunks that went past the depot, or that nobody has asked for. */
@@ -258,9 +259,10 @@ export class ChunkedReader implements Reader {
         await this.#depot.put(index, bytes, hash);
         if (index !== this.#wanted) return this.#free(bytes);
       } catch (error) {
-        if (!(error instanceof BitNetError) || error.code !== "QuotaExceeded") throw error;
+        if (this.#closed) return;
+        // A full disk or a broken one: the bytes are here, so the load goes on without it.
         this.#full = true;
-        this.#options.onFull?.(error);
+        this.#options.onFull?.(asBitNetError(error, "Io"));
       }
     }
     this.#memory.set(index, bytes);

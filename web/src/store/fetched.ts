@@ -1,6 +1,6 @@
 // A file at an address without a store: its chunks pass through a window of memory. And what the store's way shares.
 import { ChunkedReader, defaultChunkBytes, defaultParallel, type Origin } from "./chunks.js";
-import { checkPin, type MakeHasher, type Pin } from "./hash.js";
+import { checkCount, checkPin, type MakeHasher, type Pin } from "./hash.js";
 import { expectSha256, HashedReader, type Reader } from "./reader.js";
 import { Remote, type Network } from "./remote.js";
 
@@ -59,10 +59,11 @@ export function checked(
   { hasher, pin }: Pick<FetchOptions, "hasher" | "pin">,
   told: string | undefined,
   whole: (sha256: string) => Promise<void> = async () => {},
+  otherwise: "IntegrityFailed" | "SourceChanged" = "IntegrityFailed",
 ): Reader {
   const expected = pin?.sha256 ?? told;
   return new HashedReader(reader, hasher(), async (sha256) => {
-    if (expected !== undefined) expectSha256(expected, sha256);
+    if (expected !== undefined) expectSha256(expected, sha256, otherwise);
     await whole(sha256);
   });
 }
@@ -74,7 +75,7 @@ export async function openStreaming(
   url: string,
   options: FetchOptions,
   net = openNetwork(options, "default"),
-  asked?: { remote: Remote; origin: Sized | undefined },
+  asked?: { remote: Remote | undefined; origin: Sized | undefined },
 ): Promise<Reader> {
   const { hasher, pin } = options;
   const chunkBytes = chunkBytesOf(options);
@@ -82,6 +83,7 @@ export async function openStreaming(
     const remote = asked?.remote ?? (await Remote.open(url, net, 0, chunkBytes));
     const origin = asked?.origin ?? (await originOf(remote, options));
     checkPin(pin, origin.size);
+    checkCount(origin.size, chunkBytes);
     const chunks = new ChunkedReader(
       {
         size: origin.size,

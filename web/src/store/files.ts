@@ -8,7 +8,6 @@ export interface Handle {
   read(into: Uint8Array, at: number): number;
   /** Returns how many bytes were written; may throw. */
   write(bytes: Uint8Array, at: number): number;
-  truncate(size: number): void;
   /** On the disk when this returns. */
   flush(): void;
   close(): void;

@@ -86,6 +86,12 @@ export function readIntegrity(given: unknown): Pin | undefined {
   );
 }
 
+/** Throws when a file has more chunks than anybody keeps count of: a server may claim any size. */
+export function checkCount(size: number, chunkBytes: number): void {
+  if (size <= mostChunks * chunkBytes) return;
+  throw new BitNetError("LimitExceeded", `a file of ${size} bytes, in chunks of ${chunkBytes}`);
+}
+
 /** Throws when a file of this size cannot be the pinned one. */
 export function checkPin(pin: Pin | undefined, size: number): void {
   if (pin?.chunks === undefined || pin.chunkBytes === undefined) return;

@@ -9,7 +9,6 @@ interface SyncAccessHandle {
   getSize(): number;
   read(into: Uint8Array, options: { at: number }): number;
   write(bytes: Uint8Array, options: { at: number }): number;
-  truncate(size: number): void;
   flush(): void;
   close(): void;
 }
@@ -30,7 +29,6 @@ function asHandle(access: SyncAccessHandle): Handle {
     size: () => access.getSize(),
     read: (into, at) => access.read(into, { at }),
     write: (bytes, at) => access.write(bytes, { at }),
-    truncate: (size) => access.truncate(size),
     flush: () => access.flush(),
     close: () => access.close(),
   };

@@ -102,7 +102,11 @@ export class HashedReader implements Reader {
 }
 
 /** Throws unless the hash is the expected one. */
-export function expectSha256(expected: string, found: string): void {
+export function expectSha256(
+  expected: string,
+  found: string,
+  otherwise: "IntegrityFailed" | "SourceChanged",
+): void {
   if (found === expected) return;
-  throw new BitNetError("IntegrityFailed", `sha256 is ${found}, expected ${expected}`);
+  throw new BitNetError(otherwise, `sha256 is ${found}, expected ${expected}`);
 }

@@ -230,7 +230,7 @@ export const isSameVersion = (a: Validator, b: Validator) =>
     : a.modified !== undefined && a.modified === b.modified;
 
 /** Certainly another version. */
-const isOtherVersion = (a: Validator, b: Validator) =>
+export const isOtherVersion = (a: Validator, b: Validator) =>
   a.etag !== undefined && b.etag !== undefined
     ? a.etag !== b.etag
     : a.modified !== undefined && b.modified !== undefined && a.modified !== b.modified;

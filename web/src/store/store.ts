@@ -26,6 +26,13 @@ export const partLock = (name: string) => `bitnet-edge/part/${name}`;
 export const wholeLock = (name: string) => `bitnet-edge/file/${name}`;
 const lockOf = ({ name, whole }: Entry) => (whole ? wholeLock(name) : partLock(name));
 
+/** Bytes of the chunks that are there: a part may have holes, which its file's size counts. */
+const bytesOf = ({ size, chunkBytes, chunks }: Journal) =>
+  chunks.reduce<number>(
+    (sum, hash, i) => (hash === undefined ? sum : sum + Math.min(chunkBytes, size - i * chunkBytes)),
+    0,
+  );
+
 /** Left free, for the journals and the page itself. */
 const spare = 16 << 20;
 const encoder = new TextEncoder();
@@ -69,7 +76,8 @@ export class Store {
     const all = journal.chunks.every((hash) => hash !== undefined);
     const copy = journal.sha256 === name && all ? await this.files.read(wholeOf(name)) : undefined;
     const whole = copy?.size === journal.size;
-    const bytes = (whole ? copy : await this.files.read(partOf(name)))?.size ?? 0;
+    const part = whole ? undefined : await this.files.read(partOf(name));
+    const bytes = whole ? copy.size : Math.min(part?.size ?? 0, bytesOf(journal));
     return { name, whole, journal, bytes, used };
   }
 
@@ -124,12 +132,16 @@ export class Store {
     await this.files.remove(journalOf(name));
   }
 
-  /** Under the part's lock: its journal says that it is whole, so it gets its content's name. */
-  async settle(name: string, content: string): Promise<void> {
+  /**
+   * Under the part's lock: its journal says that it is whole, so it gets its content's name. A copy that is there stays,
+   * unless `chunkBytes` is given and its chunks have another length: whoever pins such chunks could never use it.
+   */
+  async settle(name: string, content: string, chunkBytes?: number): Promise<void> {
     const release = await this.locks.hold(storeLock, {});
     try {
       const there = await this.entry(content);
-      if (there?.whole) {
+      const stays = chunkBytes === undefined || there?.journal.chunkBytes === chunkBytes;
+      if (there?.whole && (stays || !(await this.remove(there)))) {
         await this.dropPart(name); // the same content from another address
         return;
       }
@@ -139,6 +151,9 @@ export class Store {
       }
       await this.files.remove(journalOf(content));
       await this.files.move(journalOf(name), journalOf(content));
+      if (there?.whole)
+        for (const source of there.journal.sources)
+          await this.#append(content, lines.source(source));
     } finally {
       release?.();
     }
@@ -163,26 +178,40 @@ export class Store {
     const release = await this.locks.hold(lockOf(entry), { now: true });
     if (release === undefined) return false;
     try {
-      await this.files.remove((entry.whole ? wholeOf : partOf)(entry.name));
-      await this.files.remove(journalOf(entry.name));
+      await this.#delete(entry);
       return true;
     } finally {
       release();
     }
   }
 
+  /** Under its lock. */
+  async #delete(entry: Entry): Promise<void> {
+    await this.files.remove((entry.whole ? wholeOf : partOf)(entry.name));
+    await this.files.remove(journalOf(entry.name));
+  }
+
   /** Room for so many bytes more, if need be for what was used longest ago. false: there is none, and nothing was removed. */
   async makeRoom(bytes: number, keep: string): Promise<boolean> {
-    const { usage, quota } = await this.#room();
+    const { usage, quota } = await this.#room().catch(() => ({ usage: 0, quota: Infinity })); // writing will tell
     let missing = usage + bytes + spare - quota;
     if (!(missing > 0)) return true;
     const others = (await this.entries()).filter(({ name }) => name !== keep);
-    if (others.reduce((sum, entry) => sum + entry.bytes, 0) < missing) return false;
-    for (const entry of others.sort((a, b) => a.used - b.used)) {
-      if (await this.remove(entry)) missing -= entry.bytes;
-      if (missing <= 0) return true;
+    const held: { entry: Entry; release: Release }[] = [];
+    try {
+      for (const entry of others.sort((a, b) => a.used - b.used)) {
+        const release = await this.locks.hold(lockOf(entry), { now: true });
+        if (release === undefined) continue;
+        held.push({ entry, release });
+        missing -= entry.bytes;
+        if (missing <= 0) break;
+      }
+      if (missing > 0) return false;
+      for (const { entry } of held) await this.#delete(entry);
+      return true;
+    } finally {
+      for (const { release } of held) release();
     }
-    return false;
   }
 
   /** Remove everything that no tab is using, and files of ours that nothing speaks of. false: something stayed. */

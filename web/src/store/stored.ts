@@ -1,6 +1,6 @@
 // A file at an address by way of the store: from there when it is there, into it while it comes. One tab downloads, the
 // others wait; when it dies, the next one goes on from its journal.
-import { BitNetError } from "../errors.js";
+import { asBitNetError, BitNetError } from "../errors.js";
 import { ChunkedReader, defaultParallel, type Chunking } from "./chunks.js";
 import type { Part } from "./depots.js";
 import {
@@ -14,11 +14,11 @@ import {
   type Sized,
 } from "./fetched.js";
 import type { Release } from "./files.js";
-import { checkPin, type Pin } from "./hash.js";
+import { checkCount, checkPin, type Pin } from "./hash.js";
 import type { Journal, Source } from "./journal.js";
 import { announcer, overhear } from "./news.js";
 import type { Reader } from "./reader.js";
-import { isSameVersion, Remote, type Validator, WrongLength } from "./remote.js";
+import { isOtherVersion, isSameVersion, Remote, type Validator, WrongLength } from "./remote.js";
 import { partLock, type Entry, type Store } from "./store.js";
 
 export async function openStored(
@@ -74,13 +74,14 @@ const sourceOf = (journal: Journal, url: string): Source | undefined =>
 function isPinned(journal: Journal, pin: Pin | undefined): boolean {
   if (pin?.sha256 !== undefined && journal.sha256 !== pin.sha256) return false;
   if (pin?.chunks === undefined) return true;
-  if (journal.chunkBytes !== pin.chunkBytes || journal.chunks.length !== pin.chunks.length)
-    return false;
+  // Of chunks of another length the hash of the whole says as much, where it is pinned too.
+  if (journal.chunkBytes !== pin.chunkBytes) return pin.sha256 !== undefined;
+  if (journal.chunks.length !== pin.chunks.length) return false;
   return pin.chunks.every((hash, i) => hash === journal.chunks[i]);
 }
 
 /** A reader of the store's whole copy, if there is one that is wanted. No request to the network, but to mend it. */
-async function openCopy(
+export async function openCopy(
   url: string,
   version: Validator | undefined,
   store: Store,
@@ -112,7 +113,9 @@ async function openCopy(
     release();
     if (drop) await store.remove(found);
   };
-  return guarded(chunks, close, ["SourceChanged"], false);
+  const reader = guarded(chunks, close, ["SourceChanged"], false);
+  // It was whole and right before this load: when core refuses a model, another of its files may be to blame.
+  return { ...reader, close: () => close(false) };
 }
 
 /** `close(true)` after errors of these codes, and when core refuses the bytes. */
@@ -186,20 +189,34 @@ class Download {
   async #resume(entry: Entry): Promise<Reader> {
     const { journal } = entry;
     const missing = journal.chunks.indexOf(undefined);
-    if (missing < 0) return this.#read(await this.#store.resumePart(entry), undefined); // it only was not checked yet
+    if (missing < 0) return this.#goOn(entry, undefined, 0); // it only was not checked yet
     const start = missing * journal.chunkBytes;
     const remote = await this.#ask(start, Math.min(start + journal.chunkBytes, journal.size));
     const source = sourceOf(journal, this.#url)!;
-    const told = this.#options.pin?.sha256 ?? remote?.sha256;
     const fits = remote?.size === journal.size && remote.ranged;
-    // Without a word of the server on versions only a hash can tell whether the rest fits to what is there.
-    if (remote === undefined || !fits || !(isSameVersion(source, remote.validator) || told)) {
+    if (remote === undefined || !fits || !this.#mayFit(source, remote)) {
       remote?.close();
       return this.#begin();
     }
     const left = journal.chunks.filter((hash) => hash === undefined).length * journal.chunkBytes;
     await this.#store.makeRoom(left, this.#name); // without it, what is there serves all the same
-    return this.#read(await this.#store.resumePart(entry), remote);
+    return this.#goOn(entry, remote, left);
+  }
+
+  /** Without a word of the server on versions only a hash can tell whether the rest fits to what is there. */
+  #mayFit(source: Source, remote: Remote): boolean {
+    const told = this.#options.pin?.sha256 ?? remote.sha256;
+    if (isSameVersion(source, remote.validator)) return true;
+    return told !== undefined && !isOtherVersion(source, remote.validator);
+  }
+
+  async #goOn(entry: Entry, remote: Remote | undefined, left: number): Promise<Reader> {
+    try {
+      return this.#read(await this.#store.resumePart(entry), remote, undefined, true);
+    } catch (error) {
+      if (!(error instanceof BitNetError) || error.code !== "QuotaExceeded") throw error;
+      return this.#pass(remote, undefined, left);
+    }
   }
 
   /** undefined: the file is another one now. */
@@ -228,6 +245,7 @@ class Download {
     const origin = unknown ? await originOf(remote, this.#options) : undefined;
     const size = origin?.size ?? remote.size!;
     checkPin(pin, size);
+    checkCount(size, chunkBytes);
     if (size === 0) throw new BitNetError("NotGguf", `${this.#url} is empty`);
     await this.#store.dropPart(this.#name);
     if (!(await this.#store.makeRoom(size, this.#name))) return this.#pass(remote, origin, size);
@@ -249,7 +267,7 @@ class Download {
   }
 
   /** There is no room: past the store. */
-  #pass(remote: Remote, origin: Sized | undefined, bytes: number): Promise<Reader> {
+  #pass(remote: Remote | undefined, origin: Sized | undefined, bytes: number): Promise<Reader> {
     this.#options.onHint(
       `not stored: there is no room for ${bytes} more bytes, so the next visit downloads again`,
     );
@@ -262,7 +280,8 @@ class Download {
     this.#release();
   }
 
-  #read(part: Part, asked: Remote | undefined, origin?: Sized): Reader {
+  /** `resumed`: another load began the part. */
+  #read(part: Part, asked: Remote | undefined, origin?: Sized, resumed = false): Reader {
     const { pin, hasher, onHint, onProgress } = this.#options;
     const { size, chunkBytes } = part.journal;
     const source = sourceOf(part.journal, this.#url)!;
@@ -284,19 +303,21 @@ class Download {
       part,
       async (start, end) => origin ?? asked ?? this.#askAgain(source, size, start, end),
     );
-    const reader = checked(chunks, this.#options, asked?.sha256, async (sha256) => {
+    const keep = async (sha256: string) => {
       if (!chunks.isWhole) return; // the rest has passed through memory
       try {
         part.finish(sha256);
-        await this.#store.settle(this.#name, sha256);
+        await this.#store.settle(this.#name, sha256, pin?.chunkBytes);
         await this.#store.note(sha256, source);
         kept = sha256;
       } catch (error) {
-        // All of it is here and checked: room for the last line of its journal may come until the next visit.
-        if (!(error instanceof BitNetError) || error.code !== "QuotaExceeded") throw error;
-        onHint(`not stored: ${error.message}`);
+        // All of it is here and checked: the next visit may have more luck with the disk.
+        onHint(`not stored: ${asBitNetError(error, "Io").message}`);
       }
-    });
+    };
+    // When the whole is wrong, what was there may have been of another version: that is worth another beginning.
+    const wrong = resumed ? "SourceChanged" : "IntegrityFailed";
+    const reader = checked(chunks, this.#options, asked?.sha256, keep, wrong);
     let kept: string | undefined;
     let closed = false;
     const close = async (drop: boolean) => {

@@ -36,7 +36,10 @@ function startPort(
     worker.on("exit", (status) => onFailure(`it ended with status ${status}`));
     return {
       post: (command, transfer = []) => worker.postMessage(command, transfer),
-      end: () => worker.terminate(),
+      end: () => {
+        worker.ref(); // so that the process lives until this settles
+        return worker.terminate();
+      },
       hold: (waits) => (waits ? worker.ref() : worker.unref()),
     };
   }

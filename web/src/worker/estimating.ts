@@ -5,10 +5,11 @@ import { openPlaces } from "../store/opfs.js";
 import type { Reader } from "../store/reader.js";
 import { Remote } from "../store/remote.js";
 import { Store } from "../store/store.js";
+import { openCopy } from "../store/stored.js";
 import type { Engine } from "./engine.js";
 import { fill } from "./loading.js";
 import type { LoadSettings, Requests, Source } from "./protocol.js";
-import { openSource, type Opening } from "./readers.js";
+import { fetchOptions, openSource, type Opening } from "./readers.js";
 
 const allocate = (bytes: number) => new Uint8Array(bytes);
 /** What core asks for first; gguf/limits.h. */
@@ -52,16 +53,19 @@ async function openHeader(source: Source, opening: Opening): Promise<Header> {
     const places = opening.fetching.cache === false ? "not asked" : await openPlaces();
     if (typeof places === "string") return remoteHeader(source.url, opening, 0);
     const store = new Store(places, opening.hasher);
-    const whole = await store.find(source.url, opening.fetching.pin?.sha256);
-    if (whole === undefined) {
-      const part = await store.entry(await store.nameOf(source.url));
-      return remoteHeader(source.url, opening, part?.bytes ?? 0);
-    }
+    // The copy or the header: nothing is downloaded to tell what a download would take.
+    const copy = await openCopy(source.url, undefined, store, fetchOptions(opening));
+    if (copy !== undefined) return headerOf(copy, copy.size);
+    const part = await store.entry(await store.nameOf(source.url));
+    return remoteHeader(source.url, opening, part?.bytes ?? 0);
   }
-  const reader = await openSource(source, opening);
+  return headerOf(await openSource(source, opening), 0);
+}
+
+function headerOf(reader: Reader, cached: number): Header {
   return {
     size: reader.size,
-    cached: remote ? reader.size : 0,
+    cached,
     download: 0,
     read: (offset, length, sink) => reader.read(offset, length, sink),
     close: () => reader.close(),

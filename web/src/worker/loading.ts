@@ -101,6 +101,16 @@ async function loadFrom<L extends Ranges, T>(
   }
 }
 
+/** Who loads some of the same files waits for none while holding one that the other waits for: all go in one order. */
+function inOneOrder(sources: readonly Source[]): number[] {
+  const key = (index: number) => {
+    const source = sources[index]!;
+    return source.kind === "url" ? source.url : "";
+  };
+  const order = [...sources.keys()];
+  return order.sort((a, b) => (key(a) === key(b) ? a - b : key(a) < key(b) ? -1 : 1));
+}
+
 const codeOf = (error: unknown) => (error instanceof BitNetError ? error.code : undefined);
 /** What core says of bytes that are no model, whatever the options, and of ones that were damaged on the way: any may be. */
 const refusals = [
@@ -142,9 +152,13 @@ export async function load<L extends Ranges, T>(
   let changed = false;
   for (;;) {
     let refused = false;
-    const readers: Reader[] = [];
+    const opened: Reader[] = [];
     try {
-      for (const source of sources) readers.push(await openSource(source, opening, wrongLength));
+      const readers = new Array<Reader>(sources.length);
+      for (const i of inOneOrder(sources)) {
+        readers[i] = await openSource(sources[i]!, opening, wrongLength);
+        opened.push(readers[i]!);
+      }
       return await loadFrom(target, readers, settings, tell);
     } catch (error) {
       refused = refusals.includes(codeOf(error) ?? "");
@@ -156,7 +170,7 @@ export async function load<L extends Ranges, T>(
           ? new BitNetError("Io", "the server sent another length twice")
           : error;
     } finally {
-      for (const reader of readers) await reader.close(refused);
+      for (const reader of opened) await reader.close(refused);
     }
   }
 }

@@ -48,11 +48,11 @@ async function hereReader(url: string): Promise<Reader> {
   return blobReader(await response.blob());
 }
 
-async function webReader(url: string, opening: Opening, wrongLength: boolean): Promise<Reader> {
+export function fetchOptions(opening: Opening, wrongLength = false): FetchOptions {
   const { fetching, hasher, onProgress, onHint } = opening;
   const { cache, retries, stallTimeout, pin } = fetching;
   const revalidate = cache === "revalidate";
-  const options: FetchOptions = {
+  return {
     retries,
     stallTimeout,
     hasher,
@@ -62,6 +62,12 @@ async function webReader(url: string, opening: Opening, wrongLength: boolean): P
     onProgress,
     onHint,
   };
+}
+
+async function webReader(url: string, opening: Opening, wrongLength: boolean): Promise<Reader> {
+  const { fetching, hasher, onHint } = opening;
+  const { cache } = fetching;
+  const options = fetchOptions(opening, wrongLength);
   if (cache === false) return openStreaming(url, options);
   const places = await openPlaces();
   if (typeof places !== "string") return openStored(url, new Store(places, hasher), options);

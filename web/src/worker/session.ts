@@ -1,4 +1,5 @@
 // One session of core: a KV cache, and at most one generation under way.
+import { asBitNetError } from "../errors.js";
 import type { MainModule, Model, Session, SessionOptions, Step } from "../generated/module.js";
 import { check, take, type Blocks, type Outcome } from "./blocks.js";
 import type { GenerateSettings, SessionSettings, SessionState } from "./protocol.js";
@@ -107,7 +108,10 @@ export class CoreSession {
     for (let at = 0; ; ) {
       const { length } = this.#session.restoreWanted();
       if (length === 0) return;
-      const piece = await saved.slice(at, at + length).arrayBuffer();
+      const read = saved.slice(at, at + length).arrayBuffer();
+      const piece = await read.catch((error: unknown) => {
+        throw asBitNetError(error, "Io"); // of a file that changed or went, say
+      });
       this.#session.restoreWanted().set(new Uint8Array(piece)); // asked again: memory may have moved
       check(this.#session.restoreAccept());
       at += length;
