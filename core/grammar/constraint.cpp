@@ -98,7 +98,9 @@ Result<SetId> Constraint::after(std::string_view bytes) noexcept {
   return set;
 }
 
-Result<bool> Constraint::allows(TokenId id, std::uint64_t left) noexcept {
+Result<bool> Constraint::find_allowed(TokenId id, std::uint64_t left) noexcept {
+  if (!stacks_)
+    return lost_tables();
   if (!tokenizer_->valid(id))
     return false;
   if (tokenizer_->ends_generation(id))
@@ -180,7 +182,9 @@ Status Constraint::fill(std::size_t slot, std::uint64_t left, std::uint32_t& mos
   return {};
 }
 
-Result<std::span<const std::uint64_t>> Constraint::mask(std::uint64_t left) noexcept {
+Result<std::span<const std::uint64_t>> Constraint::make_mask(std::uint64_t left) noexcept {
+  if (!stacks_)
+    return lost_tables();
   auto slot = find_mask();
   BITNET_TRY(slot);
   if (masks_[*slot].most >=
@@ -197,7 +201,9 @@ Result<std::span<const std::uint64_t>> Constraint::mask(std::uint64_t left) noex
   return bits;
 }
 
-Status Constraint::accept(TokenId id) noexcept {
+Status Constraint::advance(TokenId id) noexcept {
+  if (!stacks_)
+    return lost_tables();
   stacks_->begin_token();
   if (tokenizer_->ends_generation(id))
     return {};

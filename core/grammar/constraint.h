@@ -26,19 +26,37 @@ public:
                const GenerateOptions& options) noexcept;
   bool active() const noexcept { return active_; }
   /// As many tokens complete the text from here, whatever the model prefers; the fewest may be less.
-  std::uint32_t needed() const noexcept { return stacks_->cost(at_); }
+  std::uint32_t needed() const noexcept { return stacks_ ? stacks_->cost(at_) : kNever; }
   Status check(std::uint64_t left) const noexcept; ///< GrammarEnd when `left` tokens do not suffice
 
   /// May this token come next, when it is one of `left` that are still to come?
-  Result<bool> allows(TokenId id, std::uint64_t left) noexcept;
+  Result<bool> allows(TokenId id, std::uint64_t left) noexcept {
+    return keep(find_allowed(id, left));
+  }
   /// One bit for each id: may it come next? GrammarEnd when none may. Valid until the next call.
-  Result<std::span<const std::uint64_t>> mask(std::uint64_t left) noexcept;
+  Result<std::span<const std::uint64_t>> mask(std::uint64_t left) noexcept {
+    return keep(make_mask(left));
+  }
   /// A token that allows() or mask() allowed has been taken.
-  Status accept(TokenId id) noexcept;
+  Status accept(TokenId id) noexcept { return keep(advance(id)); }
   /// Is the text whole, and nothing may follow?
-  bool must_end() const noexcept { return stacks_->can_end(at_) && !stacks_->can_go_on(at_); }
+  bool must_end() const noexcept { return is_whole() && !stacks_->can_go_on(at_); }
+  /// May the text end here, as far as the grammar goes?
+  bool is_whole() const noexcept { return stacks_ && stacks_->can_end(at_); }
 
 private:
+  /// An error may leave the tables full, or half made: the next generation begins with new ones.
+  template <class T> T keep(T result) noexcept {
+    if (!result && result.error().code() != ErrorCode::GrammarEnd)
+      stacks_.reset();
+    return result;
+  }
+  Result<bool> find_allowed(TokenId id, std::uint64_t left) noexcept;
+  Result<std::span<const std::uint64_t>> make_mask(std::uint64_t left) noexcept;
+  Status advance(TokenId id) noexcept;
+  static Error lost_tables() noexcept {
+    return Error(ErrorCode::InvalidState) << "grammar: an error came before";
+  }
   Status compile(std::string_view grammar, std::string_view schema) noexcept;
   /// After a token's bytes; kDead when they do not fit.
   Result<SetId> after(std::string_view bytes) noexcept;

@@ -35,6 +35,9 @@ Status Emitter::arrow(StateId from, StateId to, Label label) noexcept {
 }
 
 Result<StateId> Emitter::state(bool end) noexcept {
+  if (ends.size() >= limits::kStates)
+    return Error(ErrorCode::LimitExceeded)
+           << "grammar: more than " << limits::kStates << " states, repetitions written out";
   BITNET_TRY(ends.push(end));
   return static_cast<StateId>(ends.size() - 1);
 }

@@ -34,18 +34,32 @@ Expr Expressions::add(const Expression& e) noexcept {
   return status_ ? static_cast<Expr>(expressions_.size() - 1) : kNothing;
 }
 
+std::uint32_t Expressions::write(std::string_view bytes) noexcept {
+  const auto at = static_cast<std::uint32_t>(text_.size());
+  if (bytes.size() > limits::kTextBytes - text_.size())
+    fail(Error(ErrorCode::LimitExceeded)
+         << "grammar: more than " << limits::kTextBytes << " bytes of literals and names");
+  if (status_)
+    note(text_.append(bytes));
+  return at;
+}
+
 Expr Expressions::literal(std::string_view bytes) noexcept {
   if (bytes.empty())
     return kEmpty;
-  const auto at = static_cast<std::uint32_t>(text_.size());
-  note(text_.append(
-      bytes)); // no longer than the texts that it comes from, escapes at most six bytes each
+  const std::uint32_t at = write(bytes);
   return add(
       {.kind = Expression::Kind::kLiteral, .a = at, .b = static_cast<std::uint32_t>(bytes.size())});
 }
 
 Expr Expressions::characters(std::span<const Range> ranges, bool negated) noexcept {
   constexpr std::uint32_t kFirstSurrogate = 0xD800, kLastSurrogate = 0xDFFF;
+  // Merging and leaving out the surrogates makes at most two more.
+  if (ranges.size() + 2 > limits::kRanges - ranges_.size())
+    fail(Error(ErrorCode::LimitExceeded)
+         << "grammar: more than " << limits::kRanges << " ranges of characters");
+  if (!status_)
+    return kNothing;
   sorted_.clear();
   note(sorted_.append(ranges));
   std::sort(sorted_.begin(), sorted_.end(),
@@ -98,6 +112,15 @@ Expr Expressions::sequence(std::span<const Expr> parts) noexcept {
 }
 
 Expr Expressions::choice(std::span<const Expr> branches) noexcept {
+  if (!status_)
+    return kNothing;
+  Vec<Expr> some;
+  if (std::find(branches.begin(), branches.end(), kNothing) != branches.end()) {
+    for (const Expr branch : branches)
+      if (branch != kNothing)
+        note(some.push(branch));
+    branches = some.span();
+  }
   if (!status_ || branches.empty())
     return kNothing;
   return branches.size() == 1 ? branches[0] : combine(Expression::Kind::kChoice, branches);
@@ -129,8 +152,7 @@ RuleId Expressions::add_rule(std::string_view name) noexcept {
     return 0;
   if (rules_.size() >= limits::kRules)
     fail(Error(ErrorCode::LimitExceeded) << "grammar: more than " << limits::kRules << " rules");
-  const auto at = static_cast<std::uint32_t>(text_.size());
-  note(text_.append(name));
+  const std::uint32_t at = write(name);
   note(rules_.push({.name = at, .name_size = static_cast<std::uint32_t>(name.size())}));
   return static_cast<RuleId>(rules_.size() - 1);
 }

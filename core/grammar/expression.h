@@ -63,6 +63,7 @@ public:
   Expr sequence(std::initializer_list<Expr> parts) noexcept {
     return sequence(std::span(parts.begin(), parts.size()));
   }
+  /// Branches that match nothing are left out.
   Expr choice(std::span<const Expr> branches) noexcept;
   Expr choice(std::initializer_list<Expr> branches) noexcept {
     return choice(std::span(branches.begin(), branches.size()));
@@ -100,6 +101,8 @@ public:
 private:
   Expr add(const Expression& e) noexcept;
   Expr combine(Expression::Kind kind, std::span<const Expr> parts) noexcept;
+  /// Appends to text_ and tells where.
+  std::uint32_t write(std::string_view bytes) noexcept;
   void note(const Status& status) noexcept;
 
   Vec<Expression> expressions_;

@@ -314,7 +314,7 @@ Status Json::write(JsonId id, Text& out) const noexcept {
   return out.push(is_object ? '}' : ']');
 }
 
-bool Json::equal(JsonId a, JsonId b) const noexcept {
+bool Json::equal(JsonId a, JsonId b, std::uint64_t& steps) const noexcept {
   const JsonValue& left = values_[a];
   const JsonValue& right = values_[b];
   if (left.kind != right.kind || left.size != right.size)
@@ -325,12 +325,15 @@ bool Json::equal(JsonId a, JsonId b) const noexcept {
     const auto y = Decimal::parse(text(b));
     return x && y ? *x == *y : text(a) == text(b);
   }
-  if (left.kind == Kind::kString)
+  if (left.kind == Kind::kString) {
+    steps += left.text_size / 16;
     return text(a) == text(b);
+  }
   JsonId y = right.first;
   for (JsonId x = left.first; x != kNoJson; x = values_[x].next) {
+    steps += 1 + (left.kind == Kind::kObject ? left.size / 4 : 0);
     const JsonId other = left.kind == Kind::kObject ? member(b, key(x)) : y;
-    if (other == kNoJson || !equal(x, other))
+    if (other == kNoJson || !equal(x, other, steps))
       return false;
     y = values_[y].next;
   }

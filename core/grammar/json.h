@@ -45,7 +45,8 @@ public:
   /// The value as compact JSON text, appended.
   Status write(JsonId id, Text& out) const noexcept;
   /// Equal as JSON Schema means it: numbers by value (when both are written plainly), objects in any order.
-  bool equal(JsonId a, JsonId b) const noexcept;
+  /// `steps` grows by what that took.
+  bool equal(JsonId a, JsonId b, std::uint64_t& steps) const noexcept;
   std::size_t size() const noexcept { return values_.size(); }
 
 private:

@@ -19,6 +19,11 @@ inline constexpr std::uint32_t kGroups = 64;
 inline constexpr std::uint32_t kRepetitions = 100'000;
 /// Edges of the automaton, repetitions written out.
 inline constexpr std::uint32_t kEdges = 1U << 20;
+/// States of the automaton.
+inline constexpr std::uint32_t kStates = 1U << 21;
+/// Bytes of all literals and names, and ranges of all sets of characters, before repetitions are written out.
+inline constexpr std::uint32_t kTextBytes = 1U << 21;
+inline constexpr std::uint32_t kRanges = 1U << 20;
 
 /// Values in a schema, and how deep they nest.
 inline constexpr std::uint32_t kJsonValues = 1U << 16;

@@ -168,22 +168,30 @@ Result<JsonId> SchemaCompiler::resolve(JsonId reference) noexcept {
 }
 
 Status SchemaCompiler::demand(JsonId schema, Vec<Demand>& into) noexcept {
-  BITNET_TRY(work(1 + into.size()));
-  if (is(schema, Kind::kTrue) ||
-      std::ranges::any_of(into, [&](Demand known) { return schema_of(known) == schema; }))
-    return {};
-  if (!is(schema, Kind::kObject) && !is(schema, Kind::kFalse))
-    return error_at(schema) << "a schema is wanted here";
-  BITNET_TRY(check(schema, 0)); // so what follows ends
-  BITNET_TRY(into.push(schema << 2));
-  if (const JsonId reference = json_.member(schema, "$ref"); reference != kNoJson) {
-    const auto target = resolve(reference);
-    BITNET_TRY(target);
-    BITNET_TRY(demand(*target, into));
+  // A loop and no recursion: chains of references that check() knows already may be as long as the document.
+  const auto add = [&](JsonId one) -> Status {
+    BITNET_TRY(work(1 + into.size()));
+    if (is(one, Kind::kTrue) ||
+        std::ranges::any_of(into, [&](Demand known) { return schema_of(known) == one; }))
+      return {};
+    if (!is(one, Kind::kObject) && !is(one, Kind::kFalse))
+      return error_at(one) << "a schema is wanted here";
+    BITNET_TRY(check(one, 0));
+    return into.push(one << 2);
+  };
+  std::size_t next = into.size();
+  BITNET_TRY(add(schema));
+  for (; next < into.size(); ++next) {
+    const JsonId one = schema_of(into[next]);
+    if (const JsonId reference = json_.member(one, "$ref"); reference != kNoJson) {
+      const auto target = resolve(reference);
+      BITNET_TRY(target);
+      BITNET_TRY(add(*target));
+    }
+    if (const JsonId all = json_.member(one, "allOf"); all != kNoJson)
+      for (JsonId part = json_[all].first; part != kNoJson; part = json_[part].next)
+        BITNET_TRY(add(part));
   }
-  if (const JsonId all = json_.member(schema, "allOf"); all != kNoJson)
-    for (JsonId part = json_[all].first; part != kNoJson; part = json_[part].next)
-      BITNET_TRY(demand(part, into));
   return {};
 }
 
@@ -316,13 +324,13 @@ Result<Expr> SchemaCompiler::values(Demands demands) noexcept {
 bool SchemaCompiler::allows(Demands demands, JsonId value) noexcept {
   for (const Demand demand : demands) {
     const JsonId constant = keyword(demand, "const");
-    if (constant != kNoJson && constant != value && !json_.equal(constant, value))
+    if (constant != kNoJson && constant != value && !json_.equal(constant, value, work_))
       return false;
     const JsonId list = keyword(demand, "enum");
     if (list == kNoJson || json_[value].parent == list)
       continue;
     JsonId other = json_[list].first;
-    for (; other != kNoJson && !json_.equal(other, value); other = json_[other].next)
+    for (; other != kNoJson && !json_.equal(other, value, work_); other = json_[other].next)
       ++work_;
     if (other == kNoJson)
       return false;
@@ -340,7 +348,10 @@ Types SchemaCompiler::type_of(JsonId value) const noexcept {
   case Kind::kObject: return kObjectBit;
   case Kind::kNumber: break;
   }
-  const auto number = Decimal::parse(json_.text(value));
+  const std::string_view text = json_.text(value);
+  if (text.find_first_of(".eE") == std::string_view::npos)
+    return kIntegerBit; // of any length
+  const auto number = Decimal::parse(text);
   return number && number->is_integer() ? kIntegerBit : kFractionBit;
 }
 
@@ -390,6 +401,9 @@ Result<Types> SchemaCompiler::types(Demands demands, bool suggest) noexcept {
 Result<bool> SchemaCompiler::disjoint(Demands a, Demands b, std::uint32_t depth) noexcept {
   constexpr std::uint32_t kDepth = 4;
   BITNET_TRY(work(1 + a.size() + b.size()));
+  const auto too_long = [&](JsonId value) { // such numbers cannot be compared: they may be equal
+    return is(value, Kind::kNumber) && !Decimal::parse(json_.text(value));
+  };
   Types types_of[2] = {};
   JsonId values[2] = {};
   for (const auto& [i, demands] : {std::pair{0, a}, std::pair{1, b}}) {
@@ -403,7 +417,8 @@ Result<bool> SchemaCompiler::disjoint(Demands a, Demands b, std::uint32_t depth)
     Types listed = 0;
     for (JsonId value = is_list ? json_[values[i]].first : values[i]; value != kNoJson;
          value = is_list ? json_[value].next : kNoJson)
-      listed = static_cast<Types>(listed | type_of(value));
+      listed = static_cast<Types>(
+          listed | (too_long(value) ? kIntegerBit | kFractionBit : int{type_of(value)}));
     types_of[i] = static_cast<Types>(types_of[i] & listed);
     values[i] = is_list ? json_[values[i]].first : values[i];
   }
@@ -419,7 +434,8 @@ Result<bool> SchemaCompiler::disjoint(Demands a, Demands b, std::uint32_t depth)
     for (JsonId x = values[0]; x != kNoJson && !common; x = next(x))
       for (JsonId y = values[1]; y != kNoJson && !common; y = next(y)) {
         BITNET_TRY(work(1));
-        common = json_.equal(x, y);
+        common = (is(x, Kind::kNumber) && is(y, Kind::kNumber) && (too_long(x) || too_long(y))) ||
+                 json_.equal(x, y, work_);
       }
     return !common;
   }

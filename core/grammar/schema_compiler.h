@@ -83,7 +83,7 @@ private:
   /// What a member of that name must fulfil; `forbidden` when there must be none.
   Status member_demands(Demands demands, std::string_view name, Vec<Demand>& into,
                         bool& forbidden) noexcept;
-  bool requires_member(Demands demands, std::string_view name) const noexcept;
+  bool requires_member(Demands demands, std::string_view name) noexcept;
   /// A whole number, not negative: the largest (or smallest) that a demand has under `name`.
   Result<std::uint32_t> count(Demands demands, std::string_view name, std::uint32_t otherwise,
                               bool largest) noexcept;

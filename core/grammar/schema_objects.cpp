@@ -8,11 +8,13 @@
 
 namespace bitnet::grammar {
 
-bool SchemaCompiler::requires_member(Demands demands, std::string_view name) const noexcept {
+bool SchemaCompiler::requires_member(Demands demands, std::string_view name) noexcept {
   for (const Demand demand : demands) {
     const JsonId list = keyword(demand, "required");
-    for (JsonId id = list == kNoJson ? kNoJson : json_[list].first; id != kNoJson;
-         id = json_[id].next)
+    if (list == kNoJson)
+      continue;
+    work_ += json_[list].size / 8; // the caller's next work() looks at it
+    for (JsonId id = json_[list].first; id != kNoJson; id = json_[id].next)
       if (json_.text(id) == name)
         return true;
   }
@@ -36,7 +38,13 @@ Status SchemaCompiler::member_demands(Demands demands, std::string_view name, Ve
 
 Result<Expr> SchemaCompiler::object(Demands demands) noexcept {
   Vec<std::string_view> names;
-  auto known = HashIndex::make(json_.size(), "schema");
+  std::uint64_t most_names = 0;
+  for (const Demand demand : demands)
+    for (const std::string_view list : {"properties", "required"})
+      if (const JsonId id = keyword(demand, list); id != kNoJson)
+        most_names += json_[id].size;
+  BITNET_TRY(work(1 + most_names));
+  auto known = HashIndex::make(most_names, "schema");
   BITNET_TRY(known);
   const auto add_name = [&](std::string_view name) -> Status {
     BITNET_TRY(work(1));
@@ -114,6 +122,10 @@ Result<Expr> SchemaCompiler::members(Demands demands,
 
   // Rule (i, c): the first i names are dealt with and c members written, or at least c when nothing depends on more.
   const auto size = static_cast<std::uint32_t>(list.size());
+  if (open && *least > size + 1) // see the end: of unnamed members only one is counted on
+    for (const Demand demand : demands)
+      if (const JsonId id = keyword(demand, "minProperties"); id != kNoJson)
+        return error_at(id) << "more members than are named here, and one, cannot be enforced";
   const bool counts = *most != kNoMost;
   const std::uint32_t cap = counts && (open || *most <= size)
                                 ? std::min(*most, size)

@@ -50,6 +50,7 @@ Result<Expr> SchemaCompiler::string(Demands demands) noexcept {
     return error_at(shape) << "beside minLength or maxLength this cannot be enforced";
   Expr content = kNothing;
   if (json_.key(shape) == "pattern") {
+    BITNET_TRY(work(json_.text(shape).size()));
     const auto pattern = compile_pattern(json_.text(shape), error_at(shape), out_);
     BITNET_TRY(pattern);
     content = *pattern;
@@ -117,6 +118,8 @@ Result<Expr> SchemaCompiler::array(Demands demands) noexcept {
   BITNET_TRY(least);
   const auto most = count(demands, "maxItems", kNoMost, false);
   BITNET_TRY(most);
+  if (*least > *most)
+    return kNothing;
   std::uint32_t prefix = 0;
   for (const Demand demand : demands)
     if (const JsonId list = keyword(demand, "prefixItems"); list != kNoJson) {

@@ -50,8 +50,9 @@ Status Stacks::find_start() noexcept {
   return {};
 }
 
-Status Stacks::work() noexcept {
-  if (++work_ > limits::kWork)
+Status Stacks::work(std::size_t amount) noexcept {
+  work_ += static_cast<std::uint32_t>(amount); // below 2^20: no overflow
+  if (work_ > limits::kWork)
     return Error(ErrorCode::LimitExceeded) << "grammar: more than " << limits::kWork
                                            << " visits for one token: it is too ambiguous";
   return {};
@@ -166,6 +167,7 @@ Status Stacks::visit(std::size_t place) noexcept {
   places_[place].queued = false;
   const StateId state = places_[place].state;
   const SetId below = places_[place].below;
+  BITNET_TRY(work_on(automaton_->edges(state)));
   for (const Edge& edge : automaton_->edges(state)) {
     if (edge.label.is_empty())
       BITNET_TRY(add(edge.target, below));
@@ -201,6 +203,7 @@ Result<SetId> Stacks::close() noexcept {
   scratch_.clear();
   for (const Place& place : places_) {
     const auto edges = automaton_->edges(place.state);
+    BITNET_TRY(work_on(edges));
     if (std::ranges::any_of(edges, [](const Edge& edge) { return edge.label.is_byte(); }))
       BITNET_TRY(scratch_.push({place.state, place.below}));
   }
@@ -229,6 +232,7 @@ Result<SetId> Stacks::find_step_anew(SetId set, std::uint8_t byte) noexcept {
   Status status;
   for (std::uint32_t i = 0; status && i < sets_[set].size; ++i) {
     const Entry entry = entries_[sets_[set].first + i];
+    status = work_on(automaton_->edges(entry.state));
     for (const Edge& edge : automaton_->edges(entry.state))
       if (status && edge.label.is_byte() && edge.label.low() <= byte && byte <= edge.label.high())
         status = add(edge.target, entry.below);

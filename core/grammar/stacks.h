@@ -87,7 +87,9 @@ private:
   std::span<const Entry> entries(SetId set) const noexcept {
     return entries_.span().subspan(sets_[set].first, sets_[set].size);
   }
-  Status work() noexcept;
+  Status work(std::size_t amount = 1) noexcept;
+  /// Looking at the edges of a state is cheaper than a visit.
+  Status work_on(std::span<const Edge> edges) noexcept { return work(edges.size() / 8); }
 
   const Automaton* automaton_;
   SetId start_ = kDead;

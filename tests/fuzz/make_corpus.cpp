@@ -83,7 +83,8 @@ constexpr GrammarText kGrammarTexts[] = {
     {true, R"({"type":"string","format":"date-time","title":"t"})"},
     {true,
      R"({"items":{"type":"number","exclusiveMinimum":-0.25,"maximum":1e1},"minItems":1,"maxItems":4})"},
-    {true, "{}"}};
+    {true, "{}"},
+    {false, "root ::= \"x\" | ([^\\x00-\\U0010FFFF] | [^\\x00-\\U0010FFFF]){100000}{100000}"}};
 
 } // namespace
 

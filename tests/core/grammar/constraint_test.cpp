@@ -172,6 +172,13 @@ TEST_CASE("the end is allowed where the text is whole, and other control tokens 
   REQUIRE(constraint.accept('b'));
   CHECK(constraint.must_end());
   CHECK_FALSE(constraint.accept('c'));
+  // After an error nothing is known of the text, and the next generation begins anew.
+  CHECK_FALSE(constraint.must_end());
+  CHECK(constraint.needed() == grammar::kNever);
+  CHECK_FALSE(constraint.mask(100));
+  CHECK_FALSE(constraint.allows('a', 100));
+  REQUIRE(constraint.begin(tokenizer, tokenizer.size(), options));
+  CHECK(constraint.accept('a'));
 }
 
 TEST_CASE("what cannot be done is refused before anything is generated", "[grammar]") {

@@ -163,6 +163,8 @@ TEST_CASE("limits of the text", "[grammar]") {
   refused("root ::= \"a\"{0,1000000}", "repetition", ErrorCode::LimitExceeded);
   refused("root ::= \"a\"{99999999999999999999}", "repetition", ErrorCode::LimitExceeded);
   refused("root ::= (((\"a\"{1000}){1000}){1000})", "edges", ErrorCode::LimitExceeded);
+  check("root ::= \"x\" | ([^\\x00-\\U0010FFFF] | [^\\x00-\\U0010FFFF]){100000}{100000}", {"x"},
+        {""});
   std::string many = "root ::= \"a\"\n";
   for (std::uint32_t i = 0; i < limits::kRules; ++i)
     many += "r" + std::to_string(i) + "::=.\n";

@@ -137,7 +137,8 @@ TEST_CASE("how many members", "[grammar]") {
   check(three + R"(,"minProperties":4,"additionalProperties":{"type":"null"}})",
         {R"({"a":null,"b":null,"c":null,"d":null})"},
         {R"({"a":null,"b":null,"c":null})", R"({"a":null,"b":null,"x":null,"x":null})"});
-  refused(R"({"type":"object","minProperties":2})", "no text can ever"); // two might have one name
+  refused(R"({"type":"object","minProperties":2})",
+          "#/minProperties: more members"); // two might have one name
   refused(three + R"(,"minProperties":4})", "no text can ever");
 }
 
@@ -163,6 +164,9 @@ TEST_CASE("arrays", "[grammar]") {
       R"({"type":"array","prefixItems":[{"type":"null"}],"items":{"type":"integer"},"minItems":2,"maxItems":3})",
       {"[null,1]", "[null,1,2]"}, {"[null]", "[null,1,2,3]"});
   check(R"({"items":{"const":1}})", {"[1]"}, {"1"});
+  refused(
+      R"({"type":"array","prefixItems":[{"type":"null"},{"type":"null"}],"minItems":2,"maxItems":1})",
+      "no text can ever");
   refused(R"({"type":"array","items":[{}]})", "a list here is prefixItems");
   refused(R"({"type":"array","uniqueItems":true})", "#/uniqueItems: this keyword is not supported");
   refused(R"({"type":"array","contains":{}})", "#/contains");
@@ -274,6 +278,20 @@ TEST_CASE("large and hostile schemas end in an error or in time", "[grammar]") {
     wide += std::string(i > 0 ? "," : "") + "\"p" + std::to_string(i) + R"(":{"type":"null"})";
   check(wide + "}}", {"{}", R"({"p7":null,"p299":null})"}, {R"({"p9":null,"p8":null})"});
   refused(wide + R"(},"minProperties":250})", "too many members", ErrorCode::BadGrammar);
+  // References whose ends are checked first, so that no walk of check() is long: the chain is.
+  std::string steps = R"({"anyOf":[{"anyOf":[)";
+  for (int i = 1; i < 20; ++i)
+    steps += R"({"$ref":"#/$defs/p)" + std::to_string(i * 50) + "\"},";
+  steps += R"({"type":"null"}]},{"$ref":"#/$defs/p999"}],"$defs":{"p0":{"type":"integer"})";
+  for (int i = 1; i < 1000; ++i)
+    steps += ",\"p" + std::to_string(i) + R"(":{"$ref":"#/$defs/p)" + std::to_string(i - 1) + "\"}";
+  check(steps + "}}", {"5", "null"}, {"\"x\""});
+  // One long text in many places.
+  std::string copies =
+      R"({"$defs":{"x":{"const":")" + std::string(100'000, 'x') + R"("}},"anyOf":[)";
+  for (int i = 0; i < 50; ++i)
+    copies += R"({"$ref":"#/$defs/x","title":")" + std::to_string(i) + "\"},";
+  refused(copies + R"({"type":"null"}]})", "bytes of literals", ErrorCode::LimitExceeded);
   std::string huge = R"({"enum":[)";
   for (int i = 0; i < 30000; ++i)
     huge += std::to_string(i) + ",";
