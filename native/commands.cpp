@@ -46,10 +46,13 @@ std::string logprob_line(const bitnet::Model& model, const bitnet::Step& step) {
   return entry(step.id, step.logprob).list("top", top).line();
 }
 
-/// The newest token, which no step after it has evaluated, into the context that is to be saved.
-Status complete(bitnet::Session& session, bitnet::TokenId newest, bitnet::FinishReason finish) {
-  const bool evaluated = newest == bitnet::kNoToken || finish == bitnet::FinishReason::kEnd;
-  return evaluated ? Status() : session.evaluate({&newest, 1});
+/// The newest token into the context that is to be saved: unless it is in there, behind the `before` tokens that were there
+/// when it was chosen, or there is no room.
+Status complete(bitnet::Session& session, bitnet::TokenId newest, std::size_t before) {
+  const std::size_t now = session.tokens().size();
+  if (newest == bitnet::kNoToken || now != before || now >= session.capacity())
+    return {};
+  return session.evaluate({&newest, 1});
 }
 
 std::string info_line(const bitnet::Estimate& answer) {
@@ -169,13 +172,13 @@ int run(Arguments arguments) {
   Timing timing;
   std::uint64_t hash = bitnet::kHashStart;
   bitnet::TokenId newest = bitnet::kNoToken;
-  bitnet::FinishReason finish = bitnet::FinishReason::kNone;
+  std::size_t before = 0; // tokens in the context when it was chosen
   const auto show = [&](const bitnet::Step& step) {
     const bool token = step.kind == bitnet::Step::Kind::kToken;
     if (token && logits_hash) // those that this token was chosen by
       hash = bitnet::hash_logits(session->logits(), hash);
     newest = token ? step.id : newest;
-    finish = step.finish;
+    before = token ? session->tokens().size() : before;
     if (generate_options.value.logprobs)
       out.write(token ? logprob_line(*model, step) : "");
     else if (!print_ids)
@@ -197,7 +200,7 @@ int run(Arguments arguments) {
   if (stats)
     print_stats(timing);
   if (!save_path.empty()) {
-    if (const Status whole = complete(*session, newest, finish); !whole) {
+    if (const Status whole = complete(*session, newest, before); !whole) {
       out.finish();
       return fail(whole.error());
     }

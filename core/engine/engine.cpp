@@ -266,6 +266,12 @@ Result<Step> Engine::decode_step() noexcept {
     BITNET_TRY(take(std::exchange(pending_, kNoToken)));
   }
   const auto id = choose();
+  // A whole text that nothing can follow, and no token to say so: none is in the vocabulary, or it is to be ignored.
+  const bool over = !id && id.error().code() == ErrorCode::GrammarEnd && constraint_.is_whole();
+  if (over) {
+    finish_ = FinishReason::kEnd;
+    return end_step();
+  }
   BITNET_TRY(id);
   if (!ignore_end_ && tokenizer_->ends_generation(*id)) {
     finish_ = FinishReason::kEnd;

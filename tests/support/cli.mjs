@@ -129,6 +129,12 @@ export function commonTests(engine, reason) {
       refused(['run', '-p', '', '--restore', path, '--kv', kv === 'f32' ? 'f16' : 'f32'], 1, /not a saved session[\s\S]*--kv/);
       refused(['run', '-p', '', '--restore', path, '--kv', kv, '-c', '8'], 1, /do not fit into the context/);
     }
+    // A grammar's last token is in what is saved, and a full context is saved as it is.
+    const ended = withFile('ab.gbnf', 'root ::= "ab"', (grammar) => ids(['-p', 'Once upon a time', '--grammar', grammar, '--save', path]));
+    const before = ok(engine, ['tokenize', 'Once upon a time']).trim().split(' ');
+    const again = ids(['--ids', [...before, ...ended].join(','), '-n', '4']);
+    assert.deepEqual(ids(['-p', '', '-n', '4', '--restore', path]), again);
+    ids(['-p', 'Once upon a time', '-c', '16', '--save', path]);
     const bytes = readFileSync(join(root, path));
     for (const length of some([bytes.length - 1, 0, 64, 1000])) {
       withFile('cut.session', bytes.subarray(0, length), (cut) => refused(['run', '-p', '', '--restore', cut], 1, /not a saved session.*cut\.session/));

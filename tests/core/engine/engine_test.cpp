@@ -932,6 +932,14 @@ TEST_CASE("a constraint that can only end ends, and stop strings come first", "[
   options.grammar = "root ::= [xyz]{2} [a-f]";
   g = generate(*rig.engine, {byte_id('a')}, options);
   CHECK(g.ids.size() == 3);
+  // Whole, with no room for more, and the end of text is to be ignored.
+  options.grammar = "root ::= \"b\" \"xyz\"?";
+  options.ignore_end = true;
+  options.max_tokens = 2;
+  g = generate(*rig.engine, {byte_id('a')}, options);
+  CHECK(g.text() == "b");
+  CHECK(g.finish == FinishReason::kEnd);
+  options = {};
   // A generation without one is as before.
   CHECK(generate(*rig.engine, {byte_id('a')}).text() == kScript.substr(1));
   options.grammar = "root ::= ";
