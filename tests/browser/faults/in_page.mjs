@@ -8,21 +8,17 @@ export function inPage() {
   addEventListener("error", ({ message }) => failures.push(`uncaught: ${message}`));
   const EngineWorker = globalThis.Worker;
 
-  // Time is what the page had of it: on a machine that is busy with others, its timers are late, and that is nobody's hang.
-  const tick = 20;
   const now = performance.now.bind(performance);
-  let ticks = 0;
-  setInterval(() => ++ticks, tick);
 
   const lab = {
     failures,
     /** What befalls the next workers of the package: see inWorker. */
     faults: undefined,
     workers: [],
-    /** A stopwatch, in milliseconds. */
+    /** A stopwatch, in milliseconds of the clock on the wall: whatever stands still, it does not. */
     watch() {
-      const [begin, first] = [now(), ticks];
-      return () => Math.round(Math.min(now() - begin, (ticks - first + 1) * tick));
+      const begin = now();
+      return () => Math.round(now() - begin);
     },
     /** How the promise ends: {outcome: "ok" or the error's code, value, message, ms}. An error without a type says so. */
     async settle(promise) {

@@ -10,8 +10,11 @@ import { faultServer } from "../../support/fault_server.mjs";
 import { launch, root } from "../support.mjs";
 import { inPage, inWorker } from "./in_page.mjs";
 
-/** Milliseconds in which every fault is answered. */
-export const soon = 5000;
+/**
+ * Milliseconds in which every fault is answered, by the clock on the wall. Nearly all take less than five seconds; the rest
+ * is for a machine that is busy with others.
+ */
+export const soon = 20_000;
 
 const dist = join(root, "web/dist");
 export const smallModel = readFileSync(join(dist, "bitnet-tiny-stories.gguf"));
@@ -93,10 +96,10 @@ export async function openLab(which) {
   return lab;
 }
 
-/** Asserts that a settled call ended in one of the ways named, in time. Returns it. */
+/** Asserts that a settled call ended in one of the ways named, in time (`most` milliseconds, or soon). Returns it. */
 export function ended(settled, ...outcomes) {
   assert.ok(outcomes.includes(settled.outcome), `${settled.outcome} (${settled.message ?? ""}) instead of ${outcomes.join(" or ")}`);
-  assert.ok(settled.ms <= soon, `it took ${settled.ms} ms`);
+  assert.ok(settled.ms <= (settled.most ?? soon), `it took ${settled.ms} ms`);
   return settled;
 }
 
