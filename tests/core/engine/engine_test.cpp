@@ -556,8 +556,8 @@ TEST_CASE("a shift is a fresh session given the ids that stay", "[engine]") {
         if (expected.size() == 60)
           break;
         if (held.size() == 20)
-          held.erase(held.begin() + keep,
-                     held.begin() + keep + static_cast<std::ptrdiff_t>(20 - keep + 1) / 2);
+          held.erase(held.begin() + static_cast<std::ptrdiff_t>(keep),
+                     held.begin() + static_cast<std::ptrdiff_t>(keep + (20 - keep + 1) / 2));
         held.push_back(*id);
       }
       CHECK(shifted.ids == expected);
@@ -729,9 +729,9 @@ TEST_CASE("guesses change nothing that can be seen", "[engine]") {
           if (options.context_policy == ContextPolicy::kShift)
             options.max_tokens = 150;
           const std::string_view stops[] = {"\xc3", "the", "~}"};
-          options.stop = std::span(stops).first(random.below(4));
+          options.stop = std::span(stops).first(static_cast<std::size_t>(random.below(4)));
           Ids prompt;
-          for (std::size_t n = 3 + random.below(20); prompt.size() < n;)
+          for (std::uint64_t n = 3 + random.below(20); prompt.size() < n;)
             prompt.push_back(static_cast<TokenId>(random.below(6))); // few ids: much to find
           rig.reset({.context = 80, .kv_type = kv, .batch = batch});
           const Seen plain = seen(rig, prompt, options);
