@@ -72,7 +72,7 @@ export async function openLab(which) {
     async page(address = `${lab.url}/blank`, browser = session.browser) {
       const page = await browser.newPage();
       page.failures = [];
-      // Firefox now and then tells of a request's abort in a worker that has been ended (once in some twenty runs; not
+      // Firefox now and then tells of a request's abort in a worker that has been ended (seen once in four runs; not
       // traced further). What the page itself leaves uncaught is counted in the page.
       const ofAbort = (text) => which.name === "firefox" && /AbortError: The operation was aborted\. $/.test(text);
       page.on("pageerror", (error) => ofAbort(String(error)) || page.failures.push(String(error)));
