@@ -88,10 +88,26 @@ Status Engine::evaluate(std::span<const TokenId> ids, Sink sink, void* context) 
 }
 
 LogitsNeeded Engine::sampled() const noexcept {
-  if (logprobs_ || (constraint_.active() && !sampler_->greedy()))
-    return {}; // of a constraint's tokens any may be the best
+  if (logprobs_)
+    return {};
   const Sampler::Reads reads = sampler_->reads(history_.size());
-  return {.best = reads.best, .ids = history_.span().last(reads.recent)};
+  return {.best = reads.best, .ids = history_.span().last(reads.recent), .mask = {}};
+}
+
+/// Of a constraint's tokens any may be the best. A small head must know which they are; without one, or for the best of
+/// all, which mostly is one of them, the mask can wait.
+Status Engine::score() noexcept {
+  LogitsNeeded needed = sampled();
+  if (constraint_.active() && !sampler_->greedy() && !network_->weights.small_head.empty()) {
+    const auto mask = constraint_.mask(tokens_left(history_.size()));
+    if (mask)
+      needed.mask = *mask;
+    else if (mask.error().code() != ErrorCode::GrammarEnd) // that is for choose() to tell
+      return mask.error();
+  }
+  bitnet::logits(*network_, state_, logits_of_, *parallel_, needed);
+  has_logits_ = true;
+  return {};
 }
 
 Status Engine::extend(std::span<const TokenId> ids, Sink sink, void* context) noexcept {
@@ -223,8 +239,7 @@ Result<Step> Engine::prefill_step() noexcept {
   if (count == left) {
     logits_of_ = count - 1;
     rows_ = false;
-    bitnet::logits(*network_, state_, logits_of_, *parallel_, sampled());
-    has_logits_ = true;
+    BITNET_TRY(score());
     phase_ = Phase::kDecode;
   }
   return step(Step::Kind::kPrefill, kNoToken);
@@ -249,11 +264,15 @@ Result<TokenId> Engine::choose() noexcept {
     BITNET_TRY(allowed);
     if (*allowed)
       return best;
-    if (!rows_ && !network_->weights.small_head.empty()) // it was asked for the best of all only
-      bitnet::logits(*network_, state_, logits_of_, *parallel_);
   }
   const auto mask = constraint_.mask(left);
   BITNET_TRY(mask);
+  if (sampler_->greedy() && !rows_ &&
+      !network_->weights.small_head.empty()) { // it was asked for the best of all
+    LogitsNeeded needed = sampled();
+    needed.mask = *mask;
+    bitnet::logits(*network_, state_, logits_of_, *parallel_, needed);
+  }
   return sampler_->sample(logits(), history_.span(), *mask);
 }
 
@@ -330,7 +349,7 @@ Status Engine::take(TokenId id) noexcept {
   logits_row_ = rows_ ? drafts_.row() : 0;
   logits_of_ = drafts_.row();
   if (!rows_)
-    bitnet::logits(*network_, state_, logits_of_, *parallel_, sampled());
+    return score();
   has_logits_ = true;
   return {};
 }

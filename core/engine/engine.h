@@ -67,6 +67,8 @@ private:
   Status extend(std::span<const TokenId> ids, Sink sink, void* context) noexcept;
   /// The logits that the sampler will look at.
   LogitsNeeded sampled() const noexcept;
+  /// The logits that choose() looks at.
+  Status score() noexcept;
   /// The one place where a token is chosen, from logits() and the ids before it.
   Result<TokenId> choose() noexcept;
   void measure(TokenId id) noexcept;

@@ -29,10 +29,12 @@ std::span<const float> hidden(const Network& network, State& state, std::size_t 
                               Parallel& parallel) noexcept;
 
 /// Which logits somebody will look at: the `best` largest, and those of `ids` (which may repeat, each within the
-/// vocabulary). Others may be the small head's, and are then below all of the best.
+/// vocabulary). Others may be the small head's, and are then below all of the best. With a mask (a bit for each id, from
+/// the lowest of the first word on), ids whose bit is 0 are looked at by nobody.
 struct LogitsNeeded {
   std::size_t best = SIZE_MAX;
   std::span<const TokenId> ids{};
+  std::span<const std::uint64_t> mask{};
 };
 /// Logits of token `index` of the batch just evaluated, into state.a.logits [V].
 void logits(const Network& network, State& state, std::size_t index, Parallel& parallel,

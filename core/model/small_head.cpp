@@ -186,8 +186,10 @@ public:
     std::memset(found_.exact.data(), 0, found_.exact.size());
     choose_best(first);
     for (const TokenId id : needed_.ids) // penalties move these: any may win or lose
-      if (found_.exact[static_cast<std::size_t>(id)] == 0)
+      if (allowed(static_cast<std::size_t>(id)) && found_.exact[static_cast<std::size_t>(id)] == 0)
         add(static_cast<std::uint32_t>(id));
+    if (count_ == 0)
+      return false;
     for (std::size_t round = 0, scored = 0; round < kRounds; ++round) {
       if (!score(scored))
         return false;
@@ -206,6 +208,9 @@ private:
   }
   auto by_logit() const noexcept {
     return [this](std::uint32_t a, std::uint32_t b) { return better(a, b); };
+  }
+  bool allowed(std::size_t row) const noexcept {
+    return needed_.mask.empty() || (needed_.mask[row / 64] >> row % 64 & 1) != 0;
   }
   /// How far quantisation may have moved a row's logit.
   float bound(std::size_t row) const noexcept {
@@ -249,7 +254,7 @@ private:
     };
     float bar = -std::numeric_limits<float>::infinity();
     for (std::uint32_t row = 0; row < head_.rows; ++row) {
-      if (!(logits_[row] > bar))
+      if (!(logits_[row] > bar) || !allowed(row))
         continue;
       rows[full++] = row;
       if (full == 2 * count) {
@@ -296,7 +301,7 @@ private:
         any |= !(logits_[r] + share * bound(r) <
                  bar); // a bound that is not a number rules nothing out
       for (std::size_t r = row; any && r < end; ++r) {
-        if (found_.exact[r] != 0 || logits_[r] + share * bound(r) < bar)
+        if (found_.exact[r] != 0 || logits_[r] + share * bound(r) < bar || !allowed(r))
           continue;
         if (count_ == found_.rows.size())
           return false;

@@ -82,10 +82,12 @@ struct Bench {
   }
   bool small(const LogitsNeeded& needed) { return small(needed, serial); }
 
-  std::vector<std::uint32_t> best(std::span<const float> all, std::size_t count) const {
-    std::vector<std::uint32_t> ids(all.size());
-    for (std::uint32_t i = 0; i < ids.size(); ++i)
-      ids[i] = i;
+  std::vector<std::uint32_t> best(std::span<const float> all, std::size_t count,
+                                  std::span<const std::uint64_t> mask) const {
+    std::vector<std::uint32_t> ids;
+    for (std::uint32_t i = 0; i < all.size(); ++i)
+      if (is_set(mask, i))
+        ids.push_back(i);
     const auto end = ids.begin() + static_cast<std::ptrdiff_t>(std::min(count, ids.size()));
     std::partial_sort(ids.begin(), end, ids.end(), [&](std::uint32_t a, std::uint32_t b) {
       return all[a] != all[b] ? all[a] > all[b] : a < b;
@@ -93,17 +95,21 @@ struct Bench {
     ids.erase(end, ids.end());
     return ids;
   }
+  static bool is_set(std::span<const std::uint64_t> mask, std::size_t id) {
+    return mask.empty() || (mask[id / 64] >> id % 64 & 1) != 0;
+  }
   /// Are the best `count`, and the logits of `ids`, exactly the whole head's?
   bool same_best(const LogitsNeeded& needed) const {
-    const auto expected = best(exact, needed.best);
-    bool same = best(now(), needed.best) == expected;
+    const auto expected = best(exact, needed.best, needed.mask);
+    bool same = best(now(), needed.best, needed.mask) == expected;
     const auto same_bits = [&](std::size_t id) {
       return std::memcmp(&exact[id], &now()[id], sizeof(float)) == 0;
     };
     for (const std::uint32_t id : expected)
       same = same && same_bits(id);
     for (const TokenId id : needed.ids)
-      same = same && same_bits(static_cast<std::size_t>(id));
+      if (is_set(needed.mask, static_cast<std::size_t>(id)))
+        same = same && same_bits(static_cast<std::size_t>(id));
     return same;
   }
 };
@@ -112,6 +118,15 @@ struct Tally {
   std::size_t cases = 0, wrong = 0, small = 0;
 };
 
+/// A bit for each id, one in `every` of them set.
+std::vector<std::uint64_t> random_mask(Random& random, std::size_t vocabulary, std::size_t every) {
+  std::vector<std::uint64_t> mask((vocabulary + 63) / 64);
+  for (std::size_t id = 0; id < vocabulary; ++id)
+    if (pick(random, every) == 0)
+      mask[id / 64] |= std::uint64_t{1} << id % 64;
+  return mask;
+}
+
 Tally compare(Bench& bench, std::size_t count, std::uint64_t seed) {
   Random random(seed);
   Tally tally;
@@ -119,8 +134,12 @@ Tally compare(Bench& bench, std::size_t count, std::uint64_t seed) {
     bench.random_state(random, i % 3);
     bench.whole();
     const auto ids = random_ids(random.next(), pick(random, 20), bench.vocabulary());
+    const std::vector<std::uint64_t> mask =
+        i % 4 < 2 ? std::vector<std::uint64_t>()
+                  : random_mask(random, bench.vocabulary(), i % 4 == 2 ? 2 : 300);
     const LogitsNeeded needed{.best = i % 2 == 0 ? 1 : 1 + pick(random, 64),
-                              .ids = i % 3 == 0 ? std::span<const TokenId>() : ids};
+                              .ids = i % 3 == 0 ? std::span<const TokenId>() : ids,
+                              .mask = mask};
     ++tally.cases;
     if (!bench.small(needed))
       continue; // the caller takes the whole head
@@ -259,7 +278,7 @@ TEST_CASE("small logits are the same bits on every kernel and with any number of
   for (const HeadType head : kHeads) {
     Bench first(file, head, "scalar");
     first.random_state(random, 1);
-    const LogitsNeeded needed{.best = 40};
+    const LogitsNeeded needed{.best = 40, .ids = {}, .mask = {}};
     REQUIRE(first.small(needed));
     for (const Kernels* k : all_kernels())
       for (const std::uint32_t threads : {1U, 3U}) {
@@ -279,17 +298,19 @@ TEST_CASE("what a small head cannot do, the whole one does", "[model]") {
   for (const HeadType head : kHeads) {
     Bench bench(model_with(rows, 64, DType::kF16), head);
     bench.random_state(random, 0);
-    CHECK_FALSE(bench.small({}));            // all
-    CHECK_FALSE(bench.small({.best = 400})); // most
+    CHECK_FALSE(bench.small({}));                                   // all
+    CHECK_FALSE(bench.small({.best = 400, .ids = {}, .mask = {}})); // most
     bench.whole();
-    CHECK(bench.small({.best = 10}));
+    CHECK(bench.small({.best = 10, .ids = {}, .mask = {}}));
     logits(bench.loaded->network, bench.state, 0, bench.serial);
     CHECK(std::memcmp(bench.now().data(), bench.exact.data(), bench.now().size_bytes()) == 0);
+    const std::vector<std::uint64_t> nothing((bench.vocabulary() + 63) / 64);
+    CHECK_FALSE(bench.small({.best = 10, .ids = {}, .mask = nothing}));
 
     for (const float bad :
          {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
       bench.hidden()[3] = bad;
-      CHECK_FALSE(bench.small({.best = 1}));
+      CHECK_FALSE(bench.small({.best = 1, .ids = {}, .mask = {}}));
     }
   }
 }
