@@ -125,4 +125,34 @@ inline GgufBuilder script_model(const std::string& script, TokenId last) {
 /// The id of a byte in the vocabulary of tiny_model: the byte.
 inline TokenId byte_id(char c) { return static_cast<std::uint8_t>(c); }
 
+/// Id of <|begin_of_text|> and its like in the vocabulary of tiny_model.
+inline TokenId named(const char* text) {
+  static const Rig rig(make_tiny_model({.layers = 1, .hidden = 64, .ffn = 128}));
+  return rig.tokenizer->find(text);
+}
+inline TokenId end_of_text() { return named("<|end_of_text|>"); }
+
+/// For script_model: 'a', then every byte once, then the end.
+inline const std::string kScript = "abcd\xc3\xa9"
+                                   "fgh\xe2\x82\xac"
+                                   "ijkl";
+
+/// A small model with random weights, and a sampler that wanders.
+inline ByteVector wandering() {
+  TinyOptions options;
+  options.hidden = 64;
+  options.ffn = 128;
+  options.context = 96;
+  return make_tiny_model(options);
+}
+inline GenerateOptions wander(std::uint64_t seed, std::uint32_t most) {
+  GenerateOptions options;
+  options.sampler.temperature = 3.0F;
+  options.sampler.seed = seed;
+  options.max_tokens = most;
+  options.ignore_end = true;
+  return options;
+}
+inline const Ids kPrompt{10, 20, 30, 40, 50, 60, 70};
+
 } // namespace bitnet::test

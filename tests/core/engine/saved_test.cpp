@@ -23,16 +23,6 @@ ByteVector small_model(std::uint32_t hidden = 64, std::uint32_t heads = 0) {
   return make_tiny_model(options);
 }
 
-GenerateOptions wander(std::uint64_t seed, std::uint32_t most) {
-  GenerateOptions options;
-  options.sampler.temperature = 2.0F;
-  options.sampler.seed = seed;
-  options.max_tokens = most;
-  options.ignore_end = true;
-  return options;
-}
-const Ids kPrompt{10, 20, 30, 40, 50, 60, 70};
-
 ByteVector save(Engine& engine) {
   ByteVector all;
   const std::uint64_t size = engine.save_begin();
