@@ -1,6 +1,7 @@
 // See gbnf.h.
 #include "grammar/gbnf.h"
 
+#include "grammar/cursor.h"
 #include "text/hash_index.h"
 #include "text/unicode.h"
 
@@ -15,9 +16,9 @@ bool is_name_char(char c) noexcept {
          c == '_';
 }
 
-class Parser {
+class Parser : Cursor {
 public:
-  Parser(std::string_view text, Expressions& out) noexcept : text_(text), out_(out) {}
+  Parser(std::string_view text, Expressions& out) noexcept : Cursor(text), out_(out) {}
 
   Result<RuleId> run() noexcept {
     if (text_.size() > limits::kGrammarBytes)
@@ -40,23 +41,13 @@ public:
   }
 
 private:
-  bool at_end() const noexcept { return at_ == text_.size(); }
-  char peek() const noexcept { return at_end() ? '\0' : text_[at_]; }
-  bool take(std::string_view wanted) noexcept {
-    if (!text_.substr(at_).starts_with(wanted))
-      return false;
-    at_ += wanted.size();
-    return true;
-  }
   std::uint64_t lines(std::size_t begin, std::size_t end) const noexcept {
     const std::string_view part = text_.substr(begin, end - begin);
     return static_cast<std::uint64_t>(std::count(part.begin(), part.end(), '\n'));
   }
   Error error_at(std::size_t at) const noexcept {
-    const std::size_t newline = text_.substr(0, at).rfind('\n');
     return Error(ErrorCode::BadGrammar)
-           << "line " << 1 + lines(0, at) << ", column "
-           << std::uint64_t{newline == std::string_view::npos ? at + 1 : at - newline} << ": ";
+           << "line " << 1 + lines(0, at) << ", column " << column_of(at) << ": ";
   }
   Error error() const noexcept { return error_at(at_); }
 
@@ -276,15 +267,10 @@ private:
   Result<std::uint32_t> hexadecimal(std::size_t begin, int digits) noexcept {
     std::uint64_t value = 0;
     for (int i = 0; i < digits; ++i) {
-      const char c = peek();
-      const int digit = c >= '0' && c <= '9'   ? c - '0'
-                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                               : -1;
+      const int digit = hex_digit();
       if (digit < 0)
         return error_at(begin) << "an escape of " << digits << " hexadecimal digits";
       value = value * 16 + static_cast<std::uint64_t>(digit);
-      ++at_;
     }
     if (value > kLastCode || (value >= 0xD800 && value <= 0xDFFF))
       return error_at(begin) << "no such character";
@@ -330,9 +316,7 @@ private:
     return out_.characters(ranges.span(), negated);
   }
 
-  std::string_view text_;
   Expressions& out_;
-  std::size_t at_ = 0;
   bool line_ended_ = false; ///< between the last element and here
   std::uint64_t line_ = 1;  ///< of line_begin_, where the last rule began
   std::size_t line_begin_ = 0;

@@ -1,6 +1,7 @@
 // See json.h.
 #include "grammar/json.h"
 
+#include "grammar/cursor.h"
 #include "grammar/gbnf.h"
 #include "grammar/limits.h"
 #include "grammar/numbers.h"
@@ -11,9 +12,9 @@
 
 namespace bitnet::grammar {
 
-class JsonReader {
+class JsonReader : Cursor {
 public:
-  JsonReader(std::string_view text, Json& out) noexcept : text_(text), out_(out) {}
+  JsonReader(std::string_view text, Json& out) noexcept : Cursor(text), out_(out) {}
 
   Status run() noexcept {
     if (text_.size() > limits::kGrammarBytes)
@@ -30,25 +31,16 @@ public:
   }
 
 private:
-  char peek() const noexcept { return at_ < text_.size() ? text_[at_] : '\0'; }
-  bool take(std::string_view wanted) noexcept {
-    if (!text_.substr(at_).starts_with(wanted))
-      return false;
-    at_ += wanted.size();
-    return true;
-  }
   void skip_space() noexcept {
     while (peek() == ' ' || peek() == '\t' || peek() == '\n' || peek() == '\r')
       ++at_;
   }
   Error error() const noexcept {
     const std::string_view before = text_.substr(0, at_);
-    const std::size_t newline = before.rfind('\n');
     return Error(ErrorCode::BadGrammar)
            << "JSON, line "
            << static_cast<std::uint64_t>(1 + std::count(before.begin(), before.end(), '\n'))
-           << ", column "
-           << std::uint64_t{newline == std::string_view::npos ? at_ + 1 : at_ - newline} << ": ";
+           << ", column " << column_of(at_) << ": ";
   }
 
   Result<JsonId> value(JsonId parent, std::uint32_t depth) noexcept {
@@ -153,12 +145,8 @@ private:
 
   Result<std::uint32_t> hexadecimal() noexcept {
     std::uint32_t code = 0;
-    for (int i = 0; i < 4; ++i, ++at_) {
-      const char c = peek();
-      const int digit = c >= '0' && c <= '9'   ? c - '0'
-                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                               : -1;
+    for (int i = 0; i < 4; ++i) {
+      const int digit = hex_digit();
       if (digit < 0)
         return Error(error()) << "an escape of four hexadecimal digits";
       code = code * 16 + static_cast<std::uint32_t>(digit);
@@ -210,9 +198,7 @@ private:
     return {};
   }
 
-  std::string_view text_;
   Json& out_;
-  std::size_t at_ = 0;
   HashIndex keys_;
 };
 

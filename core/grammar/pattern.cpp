@@ -1,4 +1,5 @@
 // compile_pattern of strings.h: the part of ECMAScript's regular expressions that is regular.
+#include "grammar/cursor.h"
 #include "grammar/gbnf.h"
 #include "grammar/strings.h"
 #include "text/unicode.h"
@@ -17,10 +18,10 @@ constexpr Range kSpaces[] = {{0x09, 0x0D},     {0x20, 0x20},     {0xA0, 0xA0},  
                              {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
 constexpr Range kLineEnds[] = {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
 
-class PatternParser {
+class PatternParser : Cursor {
 public:
   PatternParser(std::string_view text, const Error& where, Expressions& out) noexcept
-      : text_(text), where_(where), out_(out) {}
+      : Cursor(text), where_(where), out_(out) {}
 
   Result<Expr> run() noexcept {
     const Expr any = out_.repeat(any_json_character(out_), 0, kNoMost);
@@ -39,14 +40,6 @@ public:
   }
 
 private:
-  bool at_end() const noexcept { return at_ == text_.size(); }
-  char peek() const noexcept { return at_end() ? '\0' : text_[at_]; }
-  bool take(std::string_view wanted) noexcept {
-    if (!text_.substr(at_).starts_with(wanted))
-      return false;
-    at_ += wanted.size();
-    return true;
-  }
   Error error() const noexcept {
     return Error(where_) << "character " << std::uint64_t{at_ + 1} << " of the pattern: ";
   }
@@ -220,12 +213,8 @@ private:
     std::uint32_t code = 0;
     const bool braces = digits == 4 && take("{");
     int count = 0;
-    for (; braces ? count < 6 && peek() != '}' : count < digits; ++count, ++at_) {
-      const char c = peek();
-      const int digit = c >= '0' && c <= '9'   ? c - '0'
-                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                               : -1;
+    for (; braces ? count < 6 && peek() != '}' : count < digits; ++count) {
+      const int digit = hex_digit();
       if (digit < 0)
         return error() << "a hexadecimal digit is wanted here";
       code = code * 16 + static_cast<std::uint32_t>(digit);
@@ -236,10 +225,8 @@ private:
     return ranges_.push({code, code});
   }
 
-  std::string_view text_;
   const Error& where_;
   Expressions& out_;
-  std::size_t at_ = 0;
   Vec<Range> ranges_;
 };
 

@@ -100,4 +100,30 @@ private:
 inline Matcher gbnf(std::string_view text) { return {grammar::parse_gbnf, text}; }
 inline Matcher schema(std::string_view text) { return {grammar::compile_schema, text}; }
 
+/// What the grammar of `matcher`, made of `text`, lets through and what not.
+inline void check_words(Matcher matcher, std::string_view text,
+                        std::initializer_list<std::string_view> good,
+                        std::initializer_list<std::string_view> bad) {
+  INFO(text);
+  INFO(matcher.detail());
+  REQUIRE(matcher.valid());
+  for (const auto word : good) {
+    INFO(word);
+    CHECK(matcher.accepts(word));
+  }
+  for (const auto word : bad) {
+    INFO(word);
+    CHECK_FALSE(matcher.accepts(word));
+  }
+}
+
+/// `text` was refused, and its error says `detail`.
+inline void check_refused(const Matcher& matcher, std::string_view text, std::string_view detail,
+                          ErrorCode code) {
+  INFO(text);
+  INFO(matcher.detail());
+  CHECK(matcher.code() == code);
+  CHECK(matcher.detail().find(detail) != std::string::npos);
+}
+
 } // namespace bitnet::test

@@ -10,27 +10,11 @@ namespace {
 
 void check(std::string_view text, std::initializer_list<std::string_view> good,
            std::initializer_list<std::string_view> bad) {
-  Matcher matcher = schema(text);
-  INFO(text);
-  INFO(matcher.detail());
-  REQUIRE(matcher.valid());
-  for (const auto word : good) {
-    INFO(word);
-    CHECK(matcher.accepts(word));
-  }
-  for (const auto word : bad) {
-    INFO(word);
-    CHECK_FALSE(matcher.accepts(word));
-  }
+  check_words(schema(text), text, good, bad);
 }
-
 void refused(std::string_view text, std::string_view detail,
              ErrorCode code = ErrorCode::BadGrammar) {
-  const Matcher matcher = schema(text);
-  INFO(text);
-  INFO(matcher.detail());
-  CHECK(matcher.code() == code);
-  CHECK(matcher.detail().find(detail) != std::string::npos);
+  check_refused(schema(text), text, detail, code);
 }
 
 } // namespace
