@@ -82,6 +82,7 @@ export const figures = [
       ours: bitnet('2b4t-i2_s-f16', n, { kv, prompt: 4031, tokens: 64 }), roofline: limits(n) }))),
   { name: 'chromium_2b_decode_4096', row: 'Chromium 2B-4T decode at 4096 tokens of context, int4 head', group: 'context-chromium', metric: 'decode', rounds: 1,
     ours: chromium(best.model, 1, 'relaxed-st', { ...best, context: 4096, prompt: 4063, tokens: 32 }), peers: [] },
+  { name: 'masks', row: '0.7B decode held to a JSON schema, 128,256 words, against without', kind: 'masks', goal: 0.9 },
   { name: 'per_token', row: 'Instructions and bytes per token', kind: 'counts' },
   { name: 'scale', row: 'Scale: 100B, context, sessions', kind: 'scale' },
 ];

@@ -1,4 +1,5 @@
-// Model files by name: SHAPE-TYPE-EMBEDDING, as in 2b4t-i2_s-f16, and -lN for N layers, -cN for a context of N tokens.
+// Model files by name: SHAPE-TYPE-EMBEDDING, as in 2b4t-i2_s-f16, and -lN for N layers, -cN for a context of N tokens, -wN for a
+// vocabulary of N words.
 // They are looked for in the folder BITNET_PEER_MODELS, then in build/bench, where those that make_synthetic can write are made.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
@@ -12,7 +13,7 @@ const embeddings = { f16: 'F16', q8_0: 'Q8_0', q6_k: 'Q6_K' };
 function parse(name) {
   const [shape, type, embedding, ...more] = name.split('-');
   const option = (letter) => more.find((part) => part.startsWith(letter))?.slice(1);
-  return { shape, type: types[type], embedding: embeddings[embedding], layers: option('l'), context: option('c') };
+  return { shape, type: types[type], embedding: embeddings[embedding], layers: option('l'), context: option('c'), words: option('w') };
 }
 
 /// The path of a model that is there.
@@ -29,12 +30,13 @@ export function missing(name) {
 export function modelFile(name, build) {
   const there = found(name);
   if (there) return there;
-  const { shape, type, embedding, layers, context } = parse(name);
+  const { shape, type, embedding, layers, context, words } = parse(name);
   const path = join(made, `${name}.gguf`);
   mkdirSync(made, { recursive: true });
   const options = ['--shape', shape, '--type', type, '--embedding', embedding];
   if (layers) options.push('--layers', layers);
   if (context) options.push('--context', context);
+  if (words) options.push('--words', words);
   const { status, error } = spawnSync(join(build, 'bench/make_synthetic'), ['-o', `${path}.new`, ...options], { stdio: ['ignore', 'ignore', 'inherit'] });
   if (status !== 0) throw error ?? new Error(`make_synthetic ended with status ${status}`);
   renameSync(`${path}.new`, path);

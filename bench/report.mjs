@@ -15,7 +15,7 @@ const table = (head, rows) => [`| ${head.join(' | ')} |`, `|${head.map(() => '--
 
 const place = (figure) => figures.findIndex(({ name }) => figure === name);
 /// In the order of figures.mjs; lines that several of a kind give come where their kind stands.
-const kindOf = { kernel_native: 'kernels_native', kernel_chromium_ternary: '', busy: 'busy_neighbour', instructions: 'per_token', bytes: 'per_token', scale: 'scale', web_load: 'web_load' };
+const kindOf = { kernel_native: 'kernels_native', kernel_chromium_ternary: '', busy: 'busy_neighbour', instructions: 'per_token', bytes: 'per_token', scale: 'scale', web_load: 'web_load', masks: 'masks' };
 function order({ figure }) {
   const exact = place(figure);
   if (exact >= 0) return exact;
@@ -62,7 +62,7 @@ function others(lines) {
   return table(['figure', 'engine', 'ours', 'peer', ''], rows);
 }
 
-function scale(lines) {
+function scale(lines, prefix) {
   const parts = [];
   const big = lines.find(({ figure, median }) => figure === 'scale_100b_decode' && median);
   if (big) {
@@ -72,7 +72,7 @@ function scale(lines) {
       'all of it from memory: what one processor with eight channels of DDR5 has suffices for the first.');
   }
   const contexts = lines.filter(({ figure, median }) => figure.startsWith('scale_context_') && median).sort((a, b) => a.context - b.context);
-  if (contexts.length > 1) parts.push('![decode against context](plots/context.svg)', table(['context', 'decode, tokens/s', 'attention, ms per token'],
+  if (contexts.length > 1) parts.push(`![decode against context](plots/${prefix}-context.svg)`, table(['context', 'decode, tokens/s', 'attention, ms per token'],
     contexts.map((line) => [line.context, number(line.median), number(line.ms_attention)])));
   const sessions = lines.filter(({ figure, median }) => figure.startsWith('scale_sessions_') && median).sort((a, b) => Number(a.figure.split('_').at(-1)) - Number(b.figure.split('_').at(-1)));
   if (sessions.length) {
@@ -83,13 +83,12 @@ function scale(lines) {
   return parts.join('\n\n');
 }
 
-function draw(lines) {
-  rmSync(plots, { recursive: true, force: true });
-  mkdirSync(plots, { recursive: true });
+/// The plots of one machine, whose names begin with `prefix`.
+function draw(lines, prefix) {
   const drawn = [];
   const save = (name, title, svg) => {
-    writeFileSync(join(plots, `${name}.svg`), svg);
-    drawn.push(`![${title}](plots/${name}.svg)`);
+    writeFileSync(join(plots, `${prefix}-${name}.svg`), svg);
+    drawn.push(`![${title}](plots/${prefix}-${name}.svg)`);
   };
   const group = (line) => ({
     title: line.row,
@@ -112,8 +111,32 @@ function draw(lines) {
       title: engine, bars: all.map((line) => ({ name: `${line.metric}, ${line.isa}`, value: 100 * line.ratio, ours: true, mark: 100 * line.goal })) }))));
   }
   const contexts = lines.filter(({ figure, median }) => figure.startsWith('scale_context_') && median).sort((a, b) => a.context - b.context);
-  if (contexts.length > 1) writeFileSync(join(plots, 'context.svg'), curve('2B-4T decode against context', 'tokens of context', 'tokens/s', contexts.map((line) => ({ x: line.context, y: line.median }))));
+  if (contexts.length > 1) writeFileSync(join(plots, `${prefix}-context.svg`), curve('2B-4T decode against context', 'tokens of context', 'tokens/s', contexts.map((line) => ({ x: line.context, y: line.median }))));
   return drawn.join('\n\n');
+}
+
+const all = (lines, field) => [...new Set(lines.map((line) => line[field]))].join(', ');
+
+/// What was measured on one machine; a part without lines is left out.
+function onMachine(machine, lines) {
+  const judged = lines.filter(({ goal }) => typeof goal === 'number');
+  const counted = (state) => judged.filter(({ reached }) => reached === state).length;
+  const prefix = machine.split(',')[0].toLowerCase().replaceAll(/\(r\)|processor/g, '').replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-|-$/g, '');
+  const part = (title, text, body) => (body.trim() && !/\|---\|$/.test(body) ? `### ${title}\n\n${text}${body}\n\n` : '');
+  return `## ${machine}
+
+Commits: ${all(lines, 'commit')}. ${all(lines, 'date')}.
+
+### Goals: ${counted(true)} reached, ${counted(false)} not, ${counted(undefined)} not measured
+
+${goals(lines)}
+
+${draw(lines, prefix)}
+
+${part('Every engine', 'Peers generate into an empty context, ours after a prompt of 128 tokens. Model files are named by shape, ternary type and head.\n\n', contenders(lines))}${
+  part('Kernels', `One thread, weights larger than a core's own caches. The roofline of a matrix times one vector is the read loop at four weights a byte or the dot loop,
+whichever is less; that of a matrix times 64 vectors is the dot loop.\n\n`, kernelTable(lines))}${
+  part('What else was measured', '', others(lines))}${part('Scale', '', scale(lines, prefix))}`;
 }
 
 export function writeReport() {
@@ -121,47 +144,20 @@ export function writeReport() {
     // Words may have changed since it was measured; what was measured has not.
     .map((line) => ({ ...line, row: figures.find(({ name }) => name === line.figure)?.row ?? line.row }))
     .map((line, i) => ({ line, i })).sort((a, b) => order(a.line) - order(b.line) || a.i - b.i).map(({ line }) => line);
-  const judged = lines.filter(({ goal }) => typeof goal === 'number');
-  const counted = (state) => judged.filter(({ reached }) => reached === state).length;
-  const machines = [...new Set(lines.map(({ machine }) => machine))];
+  // The machine measured last comes first.
+  const newest = (group) => group.map(({ date }) => date).sort().at(-1);
+  const machines = [...Map.groupBy(lines, ({ machine }) => machine)].sort(([, a], [, b]) => newest(b).localeCompare(newest(a)));
   const notes = join(docs, 'performance-notes.md');
+  rmSync(plots, { recursive: true, force: true });
+  mkdirSync(plots, { recursive: true });
   writeFileSync(join(docs, 'performance.md'), `# Performance
 
 Written by \`scripts/bench\` from [performance.jsonl](performance.jsonl), which has every run; do not edit. Synthetic models with random ternary weights
 ([make_synthetic](../bench/make_synthetic.cpp)): 0.7B is the shape of bitnet_b1_58-large, 2B-4T that of BitNet-b1.58-2B-4T. All engines of a figure take
 turns on one machine, each turn a fresh process or page that warms up first; figures are medians, spread is (largest - smallest) / median.
-Peers: [bench/PEERS.md](../bench/PEERS.md).
+Peers: [bench/PEERS.md](../bench/PEERS.md). Machines are apart, and no ratio crosses from one to another.
 
-Machine: ${machines.join('; ')}. Commits: ${[...new Set(lines.map(({ commit }) => commit))].join(', ')}. ${[...new Set(lines.map(({ date }) => date))].join(', ')}.
-
-## Goals: ${counted(true)} reached, ${counted(false)} not, ${counted(undefined)} not measured
-
-${goals(lines)}
-
-${draw(lines)}
-
-## Every engine
-
-Peers generate into an empty context, ours after a prompt of 128 tokens. Model files are named by shape, ternary type and head.
-
-${contenders(lines)}
-
-## Kernels
-
-One thread, weights larger than any cache. The roofline of a matrix times one vector is the read loop at four weights a byte or the dot loop, whichever is less;
-that of a matrix times 64 vectors is the dot loop.
-
-${kernelTable(lines)}
-
-## What else was measured
-
-${others(lines)}
-
-## Scale
-
-${scale(lines)}
-
-${existsSync(notes) ? readFileSync(notes, 'utf8').trim() : ''}
+${machines.map(([machine, own]) => onMachine(machine, own)).join('')}${existsSync(notes) ? readFileSync(notes, 'utf8').trim() : ''}
 `);
 }
 

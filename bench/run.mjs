@@ -9,6 +9,7 @@ import { root } from '../tests/support/cli.mjs';
 import { absentBrowser, openBrowser } from './browser.mjs';
 import { counts } from './counts.mjs';
 import { figures } from './figures.mjs';
+import { masks } from './masks.mjs';
 import { modelFile } from './models.mjs';
 import { absent, info, knows, measureNative, output, peers } from './native.mjs';
 import { writeReport } from './report.mjs';
@@ -41,10 +42,18 @@ const kept = join(root, 'docs/performance.jsonl');
 // --- lines ---
 
 const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
+/// The processor's name, and whether it has the integer dot products that decide what kernels, and browsers, can do.
+function processor() {
+  const name = cpus()[0].model.replaceAll(/\((R|TM)\)| Processor/g, '').trim();
+  const flags = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
+  const dots = [['avx512_vnni', 'AVX-512 VNNI'], ['avx_vnni', 'AVX-VNNI'], ['asimddp', 'dot product']].filter(([flag]) => new RegExp(`\\b${flag}\\b`).test(flags));
+  return dots.length ? `${name} with ${dots.map(([, title]) => title).join(' and ')}` : name;
+}
+
 const shared = {
   commit: git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--', 'core', 'native', 'wasm', 'web/src') ? ' and changes' : ''),
   date: new Date().toISOString().slice(0, 10),
-  machine: `${cpus()[0].model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GB, ${process.platform}`,
+  machine: `${processor()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GB, ${process.platform}`,
 };
 
 /// A line of a figure: `extra` are its own fields; numbers are rounded, the ratio says whether the goal is reached (`lower`: of what is
@@ -221,6 +230,7 @@ const kinds = {
   'web-load': webLoads,
   kernels,
   busy,
+  masks: async (figure) => { for (const one of await masks(build, rounds)) say(line({ ...figure, name: one.name, row: one.row }, one.fields)); },
   counts: async (figure) => { for (const one of await counts(build)) say(line({ ...figure, name: one.name, row: one.row }, one.fields)); },
   scale: async (figure) => { for await (const one of scale(build, options.layers)) say(line({ ...figure, name: one.name, row: one.row }, one.fields)); },
 };
@@ -249,6 +259,6 @@ try {
 if (!options.json) {
   const names = new Set(lines.map(({ figure }) => figure));
   const old = existsSync(kept) ? readFileSync(kept, 'utf8').trim().split('\n').filter(Boolean).map((text) => JSON.parse(text)) : [];
-  writeFileSync(kept, [...old.filter(({ figure }) => !names.has(figure)), ...lines].map((one) => `${JSON.stringify(one)}\n`).join(''));
+  writeFileSync(kept, [...old.filter(({ figure, machine }) => machine !== shared.machine || !names.has(figure)), ...lines].map((one) => `${JSON.stringify(one)}\n`).join(''));
   writeReport();
 }
