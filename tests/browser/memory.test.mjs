@@ -1,0 +1,63 @@
+// What a load takes at its peak, of a file much larger than everything else: the module's memory, which never shrinks, and
+// what JavaScript holds beside it, buffers included, as Chromium tells while the load runs.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { deepModel } from "../support/deep_model.mjs";
+import { openLab, stillWorks } from "./faults/lab.mjs";
+import { browsers } from "./support.mjs";
+
+const MB = 1e6;
+const which = browsers.find(({ name }) => name === "chromium");
+
+describe("the peak of a load", { skip: which.skip }, () => {
+  let lab, page, url;
+  before(async () => {
+    lab = await openLab(which);
+    ({ url } = lab.file(deepModel(160)));
+    page = await lab.page();
+  });
+  after(() => lab?.close());
+
+  /** Bytes of JavaScript's heaps and of its buffers, in the page and its workers. */
+  async function held(sessions) {
+    for (const { client } of page.workers()) sessions.add(client);
+    let bytes = 0;
+    for (const session of sessions) {
+      const usage = await session.send("Runtime.getHeapUsage").catch(() => sessions.delete(session) && undefined); // it has ended
+      if (usage) bytes += usage.usedSize + usage.backingStorageSize;
+    }
+    return bytes;
+  }
+
+  for (const what of ["fetched and stored", "from the store"]) {
+    test(what, { timeout: 120_000 }, async (t) => {
+      const sessions = new Set([await page.createCDPSession()]);
+      let [peak, samples, done] = [0, 0, false];
+      const loaded = page
+        .evaluate(async (source) => {
+          const { BitNet } = await import("/index.js");
+          const { fileBytes } = await BitNet.estimate(source);
+          const model = await BitNet.load(source, { context: 128, threads: 1 });
+          const answer = { ...(await model.memory()), fileBytes };
+          await model.dispose();
+          return answer;
+        }, url)
+        .finally(() => (done = true));
+      while (!done) {
+        peak = Math.max(peak, await held(sessions));
+        ++samples;
+        await new Promise((next) => setTimeout(next, 10));
+      }
+      const { wasmBytes, weightBytes, sessionBytes, fileBytes } = await loaded;
+      t.diagnostic(
+        `file ${(fileBytes / MB).toFixed(0)} MB, weights ${(weightBytes / MB).toFixed(0)} MB, session ${(sessionBytes / MB).toFixed(1)} MB: ` +
+          `module ${(wasmBytes / MB).toFixed(1)} MB, JavaScript at most ${(peak / MB).toFixed(1)} MB (${samples} looks)`,
+      );
+      assert.ok(samples > 20, `${samples} looks`);
+      assert.ok(wasmBytes < 1.1 * Math.max(fileBytes, weightBytes) + sessionBytes, `the module took ${wasmBytes} bytes`);
+      assert.ok(peak < 32 * MB, `JavaScript held ${peak} bytes`);
+    });
+  }
+
+  test("and the page goes on", () => stillWorks(page));
+});
