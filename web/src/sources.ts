@@ -110,17 +110,29 @@ function huggingFace(text: string): string {
   return `https://huggingface.co/${owner}/${repository}/resolve/${encodeURIComponent(revision)}/${path}`;
 }
 
-/** Against the page's address; outside browsers, what is no URL is a path. */
+/** As with imports, what is to be found here begins with a dot or a slash; these three parts alone are a name over there. */
+const looksLikeHuggingFace = (text: string) =>
+  /^\w[\w.-]*\/[\w.-]+(?:@[^/@]+)?\/[^?#]+\.gguf$/i.test(text);
+
+/**
+ * Against the page's address; outside browsers, what is no URL is a path. "owner/repository/file.gguf" is Hugging Face's,
+ * unless it is a path of a file that is there.
+ */
 export function address(text: string): string {
   if (/^hf:/i.test(text)) return huggingFace(text);
   try {
     const isUrl = /^[a-z][a-z0-9+.-]+:/i.test(text); // two letters: C:\ is a path
     const path = builtin("node:path");
     const url = builtin("node:url");
-    if (!isUrl && path && url && globalThis.document === undefined)
-      return url.pathToFileURL(path.resolve(text)).href;
+    if (!isUrl && path && url && globalThis.document === undefined) {
+      const local = path.resolve(text);
+      if (!looksLikeHuggingFace(text) || builtin("node:fs")?.existsSync(local))
+        return url.pathToFileURL(local).href;
+    }
+    if (!isUrl && looksLikeHuggingFace(text)) return huggingFace(`hf:${text}`);
     return new URL(text, globalThis.document?.baseURI ?? globalThis.location?.href).href;
-  } catch {
+  } catch (error) {
+    if (error instanceof BitNetError) throw error;
     throw new BitNetError("InvalidOption", `not a URL: ${text}`);
   }
 }

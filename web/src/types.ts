@@ -19,8 +19,8 @@ export interface RandomAccess {
 }
 
 /**
- * Where a file comes from. Text is an address, "hf:owner/repository/path/file.gguf" (with "@revision" after the repository)
- * for Hugging Face, or outside browsers a path.
+ * Where a file comes from. Text is an address, "owner/repository/path/file.gguf" (with "@revision" after the repository, with
+ * or without "hf:" before it) for Hugging Face, or outside browsers a path. A relative address in two folders or more begins with "./".
  */
 export type FileSource =
   string | URL | Blob | ArrayBuffer | Uint8Array | ReadableStream<Uint8Array> | RandomAccess;

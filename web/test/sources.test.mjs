@@ -1,6 +1,7 @@
 // Where models come from: every kind of source gives the same model, every bad one a typed error.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { readSources } from "../dist/sources.js";
@@ -225,7 +226,26 @@ test("hf: addresses are made whole, and nothing else is taken for one", () => {
     "hf:a?b/c/d",
   ])
     assert.throws(() => url(bad), { code: "InvalidOption" }, bad);
-  assert.match(url("owner/repo/model.gguf"), /^file:.*\/owner\/repo\/model\.gguf$/);
+});
+
+test("owner/repository/file alone is Hugging Face's, unless such a file is here", () => {
+  const url = (text) => readSources(text, [])[0].url;
+  const at = "https://huggingface.co/owner/repo/resolve";
+  assert.equal(url("owner/repo/model.gguf"), `${at}/main/model.gguf`);
+  assert.equal(url("owner/repo@v1.0/folder/m.gguf"), `${at}/v1.0/folder/m.gguf`);
+  assert.equal(readSources("owner/repo/m-00001-of-00002.gguf", []).length, 2);
+  for (const path of ["./owner/repo/m.gguf", "../a/b/m.gguf", "/a/b/m.gguf", "repo/m.gguf", "m.gguf", "a/b/c.bin"])
+    assert.match(url(path), /^file:/, path);
+  const folder = mkdtempSync("sources-test-");
+  try {
+    mkdirSync(`${folder}/repo`);
+    writeFileSync(`${folder}/repo/m.gguf`, "");
+    assert.match(url(`${folder}/repo/m.gguf`), /^file:.*\/repo\/m\.gguf$/);
+    assert.match(url(`${folder}/repo/n.gguf`), /^https:/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  assert.throws(() => url("a/b/../m.gguf"), { code: "InvalidOption" });
 });
 
 test("a file twice in a list is refused, before anybody waits for it", async () => {
