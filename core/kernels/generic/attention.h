@@ -4,6 +4,8 @@
 
 #include "kernels/generic/floats.h"
 
+#include <cstring>
+
 namespace bitnet::generic {
 
 /// Keys whose sums are folded together, and values that are added before the sums go back to memory.
@@ -138,8 +140,9 @@ inline void mix_block(const Attention& group, std::size_t first, std::size_t at,
   if constexpr (!V::kPrefetches && Count > 1 && sizeof(T) == sizeof(float)) {
     if (group.stride <= kAttendStaged) {
       float block[Count * kAttendStaged];
-      for (std::size_t i = 0; i < Count * group.stride; i += 8)
-        V::store(block + i, load(static_cast<const T*>(group.values) + at * group.stride + i));
+      // Not a loop: LLVM 21, which WasmEdge 0.17 compiles with, crashes as it unrolls one here (llvm-project, issue 222852).
+      std::memcpy(block, static_cast<const T*>(group.values) + at * group.stride,
+                  Count * group.stride * sizeof(T));
       mix_rows<V, Queries, Count>(group, first, at, block, load);
       return;
     }
