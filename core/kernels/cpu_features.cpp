@@ -13,7 +13,7 @@ bool cpu_runs(std::string_view isa) noexcept {
 #if defined(__x86_64__) || defined(__i386__)
   if (isa == "avx2")
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
-  if (isa == "avx512_vnni")
+  if (isa == "avx512_vnni" || isa == "avx512_vnni_ahead")
     return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512vnni") && cpu_runs("avx2");
   if (isa == "avxvnni") { // leaf 7, subleaf 1, EAX; older compilers have no name for it
@@ -32,6 +32,14 @@ bool cpu_runs(std::string_view isa) noexcept {
 #endif
 #endif
   return isa == "scalar" || isa.starts_with("wasm_");
+}
+
+bool cpu_is_intel() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  return __builtin_cpu_is("intel") != 0;
+#else
+  return false;
+#endif
 }
 
 } // namespace bitnet

@@ -20,8 +20,13 @@ inline void dense_floats(const DenseMatrix& matrix, const DenseBatch& x, std::si
                          std::size_t count, float* out, std::size_t out_stride, Load load) {
   for (std::size_t row = first; row < first + count; ++row) {
     const auto* w = reinterpret_cast<const T*>(matrix.data + row * matrix.row_bytes);
+    const auto ahead = [&](const T* p) {
+      if constexpr (requires { V::kAhead; })
+        __builtin_prefetch(reinterpret_cast<const char*>(p) + V::kAhead);
+      return load(p);
+    };
     for (std::size_t n = 0; n < x.count; ++n)
-      out[n * out_stride + row] = dot<V>(w, x.floats + n * x.stride, matrix.columns, load);
+      out[n * out_stride + row] = dot<V>(w, x.floats + n * x.stride, matrix.columns, ahead);
   }
 }
 

@@ -4,7 +4,8 @@
 //
 // V gives: kTileRows, kStripBytes, kGemmRows, kGemmColumns; types U8, I8, Part, PartLane, Acc; load_codes,
 // store_codes, plane<p>, nibble<p>, load_i8, part_zero, acc_zero, mac, widen, and sum4 (the lanes of four Acc added up,
-// each to its place). A Part's lanes may be narrower than int32: it is widened before they can overflow.
+// each to its place). A Part's lanes may be narrower than int32: it is widened before they can overflow. If V has kAhead,
+// decode asks memory for what lies that many bytes ahead.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -67,6 +68,8 @@ inline void strip_sums(const std::uint8_t* tile, std::size_t row, const std::int
           const typename V::I8 a[] = {V::load_i8(x[0] + column + P * kBytes)...};
 #pragma GCC unroll 64
           for (std::size_t r = 0; r < Rows; ++r) {
+            if constexpr (requires { V::kAhead; })
+              __builtin_prefetch(strip + r * kBytes + V::kAhead);
             const typename V::U8 w = V::load_codes(strip + r * kBytes);
             ((part[r] = V::mac(part[r], a[P], codes_of<V, Planes, P>(w))), ...);
           }
