@@ -19,6 +19,8 @@ build() {
     shift
   done
   [ $# -eq 0 ] || shift
+  # Emscripten runs it by itself
+  if [[ $preset == wasi-* ]] && [ -n "${BITNET_CCACHE:-}" ]; then defines+=("-DCMAKE_CXX_COMPILER_LAUNCHER=$BITNET_CCACHE"); fi
   mkdir -p "$root/build/log"
   say "building $preset"
   key=$(cat "$root/CMakePresets.json" "$toolchain"/env.d/*.sh)

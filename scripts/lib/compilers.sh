@@ -17,6 +17,12 @@ setup_llvm() {
 }
 llvm_bin() { dirname "$(readlink -f "$(on_system clang-22)")"; }
 
+# WebAssembly is built in several flavours that differ in their kernels: what is equal is compiled once.
+setup_ccache() {
+  on_system ccache >/dev/null || apt_install ccache
+  choose ccache "BITNET_CCACHE=$(on_system ccache)" "EM_COMPILER_WRAPPER=$(on_system ccache)" "CCACHE_DIR=$root/build/cache/ccache"
+}
+
 # To build for 64-bit ARM Linux elsewhere, and to run programs of other processors: Debian's cross compiler, and QEMU.
 setup_aarch64() {
   if [ "$(uname -m)" = aarch64 ]; then return; fi # the native build is that
@@ -36,6 +42,7 @@ setup_emscripten() {
   local emcc version prefix=$toolchain/emscripten key parts=(emscripten binaryen node-acorn) part
   setup_node
   setup_json
+  setup_ccache
   if emcc=$(existing emcc); then
     version=$(emcc_version "$emcc")
     if version_at_least "${version:-0}" 4.0.0; then
@@ -112,6 +119,7 @@ EOF
 # --- WASI: an existing WASI SDK wins; else clang-22 with the sysroot (libc++ with filesystem) in npm's @yowasp/clang ---
 setup_wasi() {
   local sdk=${WASI_SDK_PATH:-} sysroot=$toolchain/wasi-sysroot version
+  setup_ccache
   if [ -z "${BITNET_PRIVATE:-}" ] && [ -n "$sdk" ] && [ -x "$sdk/bin/clang++" ] && [ -d "$sdk/share/wasi-sysroot" ]; then
     is_fresh wasi "$sdk" || say "the WASI SDK of this machine is used ($sdk)"
     choose wasi "WASI_CXX=$sdk/bin/clang++" "WASI_SYSROOT=$sdk/share/wasi-sysroot"
