@@ -29,9 +29,9 @@ describe("faults", () => {
       });
       after(() => lab?.close());
 
-      for (const { item, fault, engines = [which.name], cannot: reason, run } of rows) {
+      for (const { item, fault, engines = [which.name], cannot: reason, limit = 60_000, run } of rows) {
         const skip = !engines.includes(which.name) && reason;
-        test(`${item} ${fault}`, { skip, timeout: 60_000 }, async () => {
+        test(`${item} ${fault}`, { skip, timeout: limit }, async () => {
           const line = [item, fault, which.name];
           try {
             const { outcome, ms, most = soon } = await run(lab);
