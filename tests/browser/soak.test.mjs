@@ -10,8 +10,11 @@ const times = (full) => Math.ceil(full / Number(process.env.BITNET_SOAK || 1));
 const skipped = !process.env.BITNET_FULL && !process.env.BITNET_SOAK && "some minutes: only with --full";
 const MB = 1e6;
 
-/** Bytes of memory of a process and all that it started, each page shared with others counted in part; 0 where no one tells. */
-function memoryOf(root) {
+/**
+ * Bytes of memory of a process and all that it started, each page shared with others counted in part; 0 where no one tells.
+ * Firefox's first process is left out: it keeps what the driver's protocol tells of every request. The tab is another one.
+ */
+function memoryOf(root, which) {
   const parents = new Map();
   try {
     for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
@@ -27,7 +30,7 @@ function memoryOf(root) {
   for (const pid of parents.keys()) {
     let up = pid;
     while (up !== undefined && up !== String(root)) up = parents.get(up);
-    if (up === undefined) continue;
+    if (up === undefined || (which.name === "firefox" && pid === String(root))) continue;
     try {
       sum += 1024 * Number(/^Pss: +(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
     } catch {} // it has ended
@@ -64,7 +67,7 @@ describe("soak", () => {
 
       const measure = async () => ({
         heap: await heaps(page, which),
-        memory: memoryOf(lab.browser.process().pid),
+        memory: memoryOf(lab.browser.process().pid, which),
       });
       /** Nothing grew beyond noise: a heap by a MB, the browser by `most` MB. */
       function flat(t, what, warm, end, most) {
