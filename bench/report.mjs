@@ -121,7 +121,7 @@ const all = (lines, field) => [...new Set(lines.map((line) => line[field]))].joi
 function onMachine(machine, lines) {
   const judged = lines.filter(({ goal }) => typeof goal === 'number');
   const counted = (state) => judged.filter(({ reached }) => reached === state).length;
-  const prefix = machine.split(',')[0].toLowerCase().replaceAll(/\(r\)|processor/g, '').replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-|-$/g, '');
+  const prefix = machine.split(',')[0].toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
   const part = (title, text, body) => (body.trim() && !/\|---\|$/.test(body) ? `### ${title}\n\n${text}${body}\n\n` : '');
   return `## ${machine}
 

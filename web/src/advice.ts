@@ -7,7 +7,7 @@ export const advice: Readonly<Record<BitNetErrorCode, string>> = {
   OutOfMemory:
     "Close other tabs, choose a smaller model, or load with a smaller context or kvType f16.",
   Io: "Check the address and your connection, and load again: it goes on where it stopped. The server must also allow other pages to read the file (CORS).",
-  NotFound: "Check the address; a relative one in folders begins with ./.",
+  NotFound: "Check the address.",
   Aborted: "Nothing: this was asked for. The model is ready for the next call.",
   NotGguf: "Choose a file that ends in .gguf.",
   UnsupportedVersion: "Convert the model again with a current tool.",
@@ -35,7 +35,7 @@ export const advice: Readonly<Record<BitNetErrorCode, string>> = {
   GrammarEnd: "Allow more tokens, load with a larger context, or ask for a shorter text.",
   BadSession:
     "Restore a session with the model and kvType that saved it; if the bytes were damaged, start a new one.",
-  Http: "Check the address.",
+  Http: "Check the address; a relative one in folders begins with ./, or it is Hugging Face's.",
   Stalled: "Check your connection and load again: it goes on where it stopped.",
   SourceChanged: "The server is replacing the file: load again later.",
   IntegrityFailed:

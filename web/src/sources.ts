@@ -95,9 +95,12 @@ function sourceOf(given: FileSource, pulls: Pull[]): Source {
   );
 }
 
-/** hf:owner/repository[@revision]/path, of which the file is the last part. */
+/** owner/repository[@revision]/path: none of the three is "..". */
+const hugging = /^(\w[\w.-]*)\/(\w[\w.-]*)(?:@([^/@]+))?\/(.+)$/;
+
+/** hf: and that, of which the file is the last part. */
 function huggingFace(text: string): string {
-  const match = /^hf:([\w.-]+)\/([\w.-]+)(?:@([^/@]+))?\/(.+)$/.exec(text);
+  const match = hugging.exec(text.slice("hf:".length));
   const parts = match?.[4]?.split("/") ?? [""];
   if (match === null || parts.some((part) => ["", ".", ".."].includes(part))) {
     throw new BitNetError(
@@ -112,7 +115,7 @@ function huggingFace(text: string): string {
 
 /** As with imports, what is to be found here begins with a dot or a slash; these three parts alone are a name over there. */
 const looksLikeHuggingFace = (text: string) =>
-  /^\w[\w.-]*\/[\w.-]+(?:@[^/@]+)?\/[^?#]+\.gguf$/i.test(text);
+  hugging.test(text) && /^[^?#]+\.gguf$/i.test(text);
 
 /**
  * Against the page's address; outside browsers, what is no URL is a path. "owner/repository/file.gguf" is Hugging Face's,

@@ -224,6 +224,7 @@ test("hf: addresses are made whole, and nothing else is taken for one", () => {
     "hf://a/b/c",
     "hf:a/b@/c",
     "hf:a?b/c/d",
+    "hf:a/../d.gguf",
   ])
     assert.throws(() => url(bad), { code: "InvalidOption" }, bad);
 });
@@ -234,7 +235,7 @@ test("owner/repository/file alone is Hugging Face's, unless such a file is here"
   assert.equal(url("owner/repo/model.gguf"), `${at}/main/model.gguf`);
   assert.equal(url("owner/repo@v1.0/folder/m.gguf"), `${at}/v1.0/folder/m.gguf`);
   assert.equal(readSources("owner/repo/m-00001-of-00002.gguf", []).length, 2);
-  for (const path of ["./owner/repo/m.gguf", "../a/b/m.gguf", "/a/b/m.gguf", "repo/m.gguf", "m.gguf", "a/b/c.bin"])
+  for (const path of ["./owner/repo/m.gguf", "../a/b/m.gguf", "/a/b/m.gguf", "repo/m.gguf", "m.gguf", "a/b/c.bin", "a/../m.gguf", "a/../b/m.gguf"])
     assert.match(url(path), /^file:/, path);
   const folder = mkdtempSync("sources-test-");
   try {
