@@ -1,5 +1,6 @@
-// What a schema costs in decode: `bitnet run` at temperature 1 with a JSON schema, then as many tokens without one, in turn. The model
-// has a vocabulary of 128,256 words, as Llama 3 has, so that a mask is as much work as it gets.
+// What a schema costs in decode: `bitnet run` at temperature 1 with a JSON schema, then without one, in turn, with the sampler's
+// defaults unless a row says otherwise. The model has a vocabulary of 128,256 words, as Llama 3 has, so that a mask is as much work
+// as it gets.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,11 +24,12 @@ const rows = [
   ['int4', 'a typical schema, int4 head, top-k 40', ['--head', 'int4', '--top-k', '40'], 'typical'],
 ];
 
-/// Tokens generated, and how many in a second.
+/// Tokens generated, how many in a second, and milliseconds before the first: compiling the schema, and with a small head the first mask.
 async function run(build, args) {
   const { stderr } = await promisify(execFile)(join(build, 'bitnet'), ['run', '-m', modelFile(model, build), '-p', 'hello', '-t', '1', '--temp', '1', '--stats', ...args]);
   const [, tokens, rate] = /generated (\d+) tokens, ([\d.]+) tokens\/s/.exec(stderr);
-  return { tokens: Number(tokens), rate: Number(rate) };
+  const [, prompt, speed] = /prompt (\d+) tokens, ([\d.]+) tokens\/s/.exec(stderr);
+  return { tokens: Number(tokens), rate: Number(rate), before: 1000 * Number(prompt) / Number(speed) };
 }
 
 /// Lines of the figure: { name, row, fields }.
@@ -38,18 +40,24 @@ export async function masks(build, rounds) {
     for (const [name, what, more, schema = name] of rows) {
       const file = join(folder, `${schema}.json`);
       writeFileSync(file, JSON.stringify(schemas[schema]));
-      const [masked, plain] = [[], []];
+      const [masked, plain, before] = [[], [], []];
       for (let turn = 0; turn < rounds; ++turn) {
-        const seed = ['--seed', String(turn + 1)];
-        const { tokens, rate } = await run(build, [...more, ...seed, '-n', '160', '--json-schema', file]);
-        masked.push(rate);
-        plain.push((await run(build, [...more, ...seed, '-n', String(tokens), '--ignore-end'])).rate);
-        console.error(`  ${turn + 1}/${rounds} ${what}: ${tokens} tokens, ${rate} tokens/s, without ${plain.at(-1)}`);
+        const common = [...more, '--seed', String(turn + 1), '-n', '160'];
+        const sides = [async () => run(build, [...common, '--json-schema', file]), async () => run(build, [...common, '--ignore-end'])];
+        // Who goes first changes from turn to turn.
+        const second = turn % 2 === 1 ? await sides[1]() : undefined;
+        const held = await sides[0]();
+        const free = second ?? await sides[1]();
+        masked.push(held.rate);
+        plain.push(free.rate);
+        before.push(held.before - free.before);
+        console.error(`  ${turn + 1}/${rounds} ${what}: ${held.tokens} tokens, ${held.rate} tokens/s, ${round(before.at(-1))} ms before the first; without ${free.rate}`);
       }
       lines.push({ name: `masks_${name}`, row: `0.7B decode, 128,256 words, held to ${what}`, fields: {
         engine: 'native', threads: 1, model, head: name === 'int4' ? 'int4' : 'file', metric: 'decode', unit: 'tokens/s',
         median: median(masked), spread: spread(masked), runs: masked, peer: 'without a schema', peer_median: median(plain), peer_spread: spread(plain),
-        side_by_side: round(median(masked.map((rate, i) => rate / plain[i]))) } });
+        side_by_side: round(median(masked.map((rate, i) => rate / plain[i]))),
+        ms_before: round(median(before)), note: `${round(median(before))} ms more before the first token` } });
     }
     return lines;
   } finally {

@@ -16,12 +16,19 @@ namespace peak {
 /// Keeps the compiler from dropping what a loop computes.
 inline volatile std::int32_t sink = 0;
 
-inline void read(const std::uint8_t* data, std::size_t bytes) {
+/// `ahead`: asks for memory a page before it is read, which helps some processors and slows others.
+inline void read(const std::uint8_t* data, std::size_t bytes, bool ahead) {
+  constexpr std::size_t kLine = 64, kAhead = 4096;
   using Block = std::uint64_t __attribute__((vector_size(16)));
   Block sums[8] = {};
-  for (std::size_t i = 0; i + 128 <= bytes; i += 128)
+  for (std::size_t i = 0; i + 128 <= bytes; i += 128) {
+    if (ahead) {
+      __builtin_prefetch(data + i + kAhead);
+      __builtin_prefetch(data + i + kAhead + kLine);
+    }
     for (std::size_t j = 0; j < 8; ++j)
       sums[j] ^= *reinterpret_cast<const Block*>(data + i + 16 * j);
+  }
   std::uint64_t all = 0;
   for (const Block& sum : sums)
     all ^= sum[0] ^ sum[1];

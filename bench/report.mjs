@@ -25,6 +25,7 @@ function order({ figure }) {
 
 /// What is said beside a figure's name: which of several, or what bounds it.
 function which(line) {
+  if (typeof line.ms_before === 'number') return ` (${number(line.ms_before)} ms more before the first token)`;
   if (line.figure.startsWith('kernel')) return ` (${line.metric}, ${line.isa})`;
   if (!line.figure.startsWith('busy')) return '';
   return ` (${[line.engine, ...(line.one_thread_beside ? [`where 1 thread beside the same process has ${number(line.one_thread_beside)}`] : [])].join(', ')})`;
@@ -33,13 +34,20 @@ function which(line) {
 const roofline = ({ peer }) => peer === 'roofline of the same run';
 const measured = ({ engine, isa, threads }) => `${[engine, isa].filter(Boolean).join(', ')}${threads ? `, ${threads} t` : ''}`;
 
+/// The ratio of the medians decides; where the median of the rounds' own ratios would decide otherwise, that is said.
+function verdict({ reached, side_by_side, goal, note, peer }) {
+  if (reached === undefined) return `not measured: ${note ?? peer}`;
+  const edge = typeof side_by_side === 'number' && side_by_side >= goal !== reached ? ', on the edge' : '';
+  return reached ? `reached${edge}` : `**not reached**${edge}`;
+}
+
 function goals(lines) {
   const rows = lines.filter(({ goal }) => typeof goal === 'number').map((line) => [
     line.row + which(line),
-    line.median === undefined ? '' : `${number(line.median)} ${line.unit}`, percent(line.spread), line.peer ?? '',
-    number(line.peer_median), roofline(line) ? percent(line.ratio) : number(line.ratio), roofline(line) ? percent(line.goal) : `${line.goal}`,
-    line.reached === undefined ? `not measured: ${line.note ?? line.peer}` : line.reached ? 'reached' : '**not reached**']);
-  return table(['figure', 'ours', 'spread', 'against', 'theirs', 'ratio', 'goal', ''], rows);
+    line.median === undefined ? '' : `${number(line.median)} ${line.unit}`, line.runs?.length ?? '', percent(line.spread), line.peer ?? '',
+    number(line.peer_median), roofline(line) ? percent(line.ratio) : number(line.ratio), number(line.side_by_side), roofline(line) ? percent(line.goal) : `${line.goal}`,
+    verdict(line)]);
+  return table(['figure', 'ours', 'runs', 'spread', 'against', 'theirs', 'ratio', 'of rounds', 'goal', ''], rows);
 }
 
 function contenders(lines) {
@@ -121,7 +129,7 @@ const all = (lines, field) => [...new Set(lines.map((line) => line[field]))].joi
 function onMachine(machine, lines) {
   const judged = lines.filter(({ goal }) => typeof goal === 'number');
   const counted = (state) => judged.filter(({ reached }) => reached === state).length;
-  const prefix = machine.split(',')[0].toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
+  const prefix = machine.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
   const part = (title, text, body) => (body.trim() && !/\|---\|$/.test(body) ? `### ${title}\n\n${text}${body}\n\n` : '');
   return `## ${machine}
 
@@ -154,7 +162,8 @@ export function writeReport() {
 
 Written by \`scripts/bench\` from [performance.jsonl](performance.jsonl), which has every run; do not edit. Synthetic models with random ternary weights
 ([make_synthetic](../bench/make_synthetic.cpp)): 0.7B is the shape of bitnet_b1_58-large, 2B-4T that of BitNet-b1.58-2B-4T. All engines of a figure take
-turns on one machine, each turn a fresh process or page that warms up first; figures are medians, spread is (largest - smallest) / median.
+turns on one machine, each turn a fresh process or page that warms up first; figures are medians, spread is (largest - smallest) / median;
+"of rounds" is the median of each round's own ratio.
 Peers: [bench/PEERS.md](../bench/PEERS.md). Machines are apart, and no ratio crosses from one to another.
 
 ${machines.map(([machine, own]) => onMachine(machine, own)).join('')}${existsSync(notes) ? readFileSync(notes, 'utf8').trim() : ''}

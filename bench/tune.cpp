@@ -66,8 +66,17 @@ int main(int argc, char** argv) {
   auto sums = need<std::int32_t>(kMostCount * kMostColumns / kColumnPad);
   auto out = need<float>(kMostCount * kMostRows);
 
-  for (const Kernels* k : all_kernels()) {
+  const auto all = all_kernels();
+  for (const Kernels* k : all) {
     if (k->ternary == k->ternary_shared)
+      continue;
+    // Where two sets share a feature level, the row of one is written by the processors that it is for.
+    if (k->suits != nullptr && !k->suits())
+      continue;
+    if (std::any_of(all.begin(), all.end(), [&](const Kernels* other) {
+          return other->suits != nullptr && other->suits() &&
+                 other->name.starts_with(std::string(k->name) + "_");
+        }))
       continue;
     std::string from = "kNever";
     for (auto count = std::rbegin(kCounts); count != std::rend(kCounts); ++count) {

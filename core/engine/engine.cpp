@@ -78,6 +78,7 @@ void Engine::settle() noexcept {
   phase_ = Phase::kIdle;
   drafts_.forget();
   logits_row_ = 0;
+  mask_ = {};
   saver_.reset();
   restorer_.reset();
 }
@@ -94,14 +95,19 @@ LogitsNeeded Engine::sampled() const noexcept {
   return {.best = reads.best, .ids = history_.span().last(reads.recent), .mask = {}};
 }
 
+bool Engine::suits_small_head(const LogitsNeeded& needed) const noexcept {
+  return needed.best != SIZE_MAX && !network_->weights.small_head.empty();
+}
+
 /// Of a constraint's tokens any may be the best. A small head must know which they are; without one, or for the best of
 /// all, which mostly is one of them, the mask can wait.
 Status Engine::score() noexcept {
+  has_logits_ = false;
   LogitsNeeded needed = sampled();
-  if (constraint_.active() && !sampler_->greedy() && !network_->weights.small_head.empty()) {
+  if (constraint_.active() && !sampler_->greedy() && suits_small_head(needed)) {
     const auto mask = constraint_.mask(tokens_left(history_.size()));
     if (mask)
-      needed.mask = *mask;
+      needed.mask = mask_ = *mask;
     else if (mask.error().code() != ErrorCode::GrammarEnd) // that is for choose() to tell
       return mask.error();
   }
@@ -265,15 +271,19 @@ Result<TokenId> Engine::choose() noexcept {
     if (*allowed)
       return best;
   }
-  const auto mask = constraint_.mask(left);
-  BITNET_TRY(mask);
+  std::span<const std::uint64_t> allowed = std::exchange(mask_, {});
+  if (allowed.empty()) {
+    const auto mask = constraint_.mask(left);
+    BITNET_TRY(mask);
+    allowed = *mask;
+  }
+  LogitsNeeded needed = sampled();
   if (sampler_->greedy() && !rows_ &&
-      !network_->weights.small_head.empty()) { // it was asked for the best of all
-    LogitsNeeded needed = sampled();
-    needed.mask = *mask;
+      suits_small_head(needed)) { // it was asked for the best of all
+    needed.mask = allowed;
     bitnet::logits(*network_, state_, logits_of_, *parallel_, needed);
   }
-  return sampler_->sample(logits(), history_.span(), *mask);
+  return sampler_->sample(logits(), history_.span(), allowed);
 }
 
 Result<Step> Engine::decode_step() noexcept {
@@ -340,7 +350,7 @@ Status Engine::take(TokenId id) noexcept {
     const std::size_t count = 1 + guesses.size();
     forward(*network_, state_, std::span(batch).first(count), position, *parallel_);
     // A small head looks at one token at a time.
-    rows_ = count > 1 && (network_->weights.small_head.empty() || sampled().best == SIZE_MAX);
+    rows_ = count > 1 && !suits_small_head(sampled());
     if (rows_)
       logits_of_each(*network_, state_, count, *parallel_);
   } else {

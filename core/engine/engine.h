@@ -67,6 +67,8 @@ private:
   Status extend(std::span<const TokenId> ids, Sink sink, void* context) noexcept;
   /// The logits that the sampler will look at.
   LogitsNeeded sampled() const noexcept;
+  /// May the small head answer, where there is one?
+  bool suits_small_head(const LogitsNeeded& needed) const noexcept;
   /// The logits that choose() looks at.
   Status score() noexcept;
   /// The one place where a token is chosen, from logits() and the ids before it.
@@ -98,6 +100,7 @@ private:
   std::optional<Sampler> sampler_;
   Drafts drafts_; ///< evaluated behind the context, whatever comes true of them
   grammar::Constraint constraint_;
+  std::span<const std::uint64_t> mask_; ///< of the next token, when score() has asked for it
   StopFilter stops_;
   Utf8Stream utf8_;
   Text piece_;

@@ -17,9 +17,13 @@ setup_llvm() {
 }
 llvm_bin() { dirname "$(readlink -f "$(on_system clang-22)")"; }
 
-# WebAssembly is built in several flavours that differ in their kernels: what is equal is compiled once.
+# WebAssembly is built in several flavours that differ in their kernels: what is equal is compiled once. Only faster, so a
+# machine that cannot have it does without.
 setup_ccache() {
-  on_system ccache >/dev/null || apt_install ccache
+  if ! on_system ccache >/dev/null && ! (apt_install ccache); then
+    warn "no ccache: WebAssembly builds more slowly"
+    return
+  fi
   choose ccache "BITNET_CCACHE=$(on_system ccache)" "EM_COMPILER_WRAPPER=$(on_system ccache)" "CCACHE_DIR=$root/build/cache/ccache"
 }
 

@@ -1,42 +1,14 @@
 // Long running, in one tab: chat turns, loads and disposals, aborts at random moments. What memory they take afterwards is what
 // they took when warm. Some minutes a browser, so only with --full; BITNET_SOAK=20 does a twentieth of it.
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { openLab, stillWorks } from "./faults/lab.mjs";
+import { memoryOf } from "./processes.mjs";
 import { browsers } from "./support.mjs";
 
 const times = (full) => Math.ceil(full / Number(process.env.BITNET_SOAK || 1));
 const skipped = !process.env.BITNET_FULL && !process.env.BITNET_SOAK && "some minutes: only with --full";
 const MB = 1e6;
-
-/**
- * Bytes of memory of a process and all that it started, each page shared with others counted in part; 0 where no one tells.
- * Firefox's first process is left out, which grows by 5 MB a load under the driver (not traced). The tab is another one.
- */
-function memoryOf(root, which) {
-  const parents = new Map();
-  try {
-    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-      try {
-        const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-        parents.set(pid, stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-      } catch {} // it has ended
-    }
-  } catch {
-    return 0;
-  }
-  let sum = 0;
-  for (const pid of parents.keys()) {
-    let up = pid;
-    while (up !== undefined && up !== String(root)) up = parents.get(up);
-    if (up === undefined || (which.name === "firefox" && pid === String(root))) continue;
-    try {
-      sum += 1024 * Number(/^Pss: +(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
-    } catch {} // it has ended
-  }
-  return sum;
-}
 
 /** Bytes of JavaScript's heaps after a collection, in the page and its workers; Chromium alone tells. */
 async function heaps(page, which) {
@@ -67,7 +39,7 @@ describe("soak", () => {
 
       const measure = async () => ({
         heap: await heaps(page, which),
-        memory: memoryOf(lab.browser.process().pid, which),
+        memory: memoryOf(lab.browser, which),
       });
       /** Nothing grew beyond noise: a heap by a MB, the browser by `most` MB. */
       function flat(t, what, warm, end, most) {

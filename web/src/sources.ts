@@ -95,47 +95,41 @@ function sourceOf(given: FileSource, pulls: Pull[]): Source {
   );
 }
 
-/** owner/repository[@revision]/path: none of the three is "..". */
-const hugging = /^(\w[\w.-]*)\/(\w[\w.-]*)(?:@([^/@]+))?\/(.+)$/;
-
-/** hf: and that, of which the file is the last part. */
-function huggingFace(text: string): string {
-  const match = hugging.exec(text.slice("hf:".length));
-  const parts = match?.[4]?.split("/") ?? [""];
-  if (match === null || parts.some((part) => ["", ".", ".."].includes(part))) {
-    throw new BitNetError(
-      "InvalidOption",
-      `${text}: it is hf:owner/repository[@revision]/path/file.gguf`,
-    );
-  }
-  const [, owner, repository, revision = "main"] = match;
-  const path = parts.map(encodeURIComponent).join("/");
-  return `https://huggingface.co/${owner}/${repository}/resolve/${encodeURIComponent(revision)}/${path}`;
+/** The address of owner/repository[@revision]/path at Hugging Face; undefined: it is not of that form. */
+function atHuggingFace(text: string): string | undefined {
+  const [, owner, repository, revision = "main", path = ""] =
+    /^(\w[\w.-]*)\/(\w[\w.-]*)(?:@([^/@]+))?\/(.+)$/.exec(text) ?? [];
+  const parts = [revision, ...path.split("/")];
+  if (parts.some((part) => ["", ".", ".."].includes(part))) return undefined;
+  const [version, ...file] = parts.map(encodeURIComponent);
+  return `https://huggingface.co/${owner}/${repository}/resolve/${version}/${file.join("/")}`;
 }
 
-/** As with imports, what is to be found here begins with a dot or a slash; these three parts alone are a name over there. */
-const looksLikeHuggingFace = (text: string) =>
-  hugging.test(text) && /^[^?#]+\.gguf$/i.test(text);
-
 /**
- * Against the page's address; outside browsers, what is no URL is a path. "owner/repository/file.gguf" is Hugging Face's,
- * unless it is a path of a file that is there.
+ * Against the page's address; outside browsers, what is no URL is a path. "owner/repository/file.gguf" is Hugging Face's: as
+ * with imports, what is to be found here begins with a dot or a slash. A path of a file that is there stays one, and so does
+ * one in a folder that is there: that a file is missing must not make it somebody else's.
  */
 export function address(text: string): string {
-  if (/^hf:/i.test(text)) return huggingFace(text);
+  const invalid = (why: string) => new BitNetError("InvalidOption", why);
   try {
+    if (/^hf:/i.test(text)) {
+      const found = atHuggingFace(text.slice("hf:".length));
+      if (found !== undefined) return found;
+      throw invalid(`${text}: it is hf:owner/repository[@revision]/path/file.gguf`);
+    }
     const isUrl = /^[a-z][a-z0-9+.-]+:/i.test(text); // two letters: C:\ is a path
+    const there = isUrl || !/^[^?#]+\.gguf$/i.test(text) ? undefined : atHuggingFace(text);
     const path = builtin("node:path");
     const url = builtin("node:url");
     if (!isUrl && path && url && globalThis.document === undefined) {
-      const local = path.resolve(text);
-      if (!looksLikeHuggingFace(text) || builtin("node:fs")?.existsSync(local))
-        return url.pathToFileURL(local).href;
+      const folder = path.resolve(text.split("/")[0]!);
+      if (there === undefined || builtin("node:fs")?.existsSync(folder))
+        return url.pathToFileURL(path.resolve(text)).href;
     }
-    if (!isUrl && looksLikeHuggingFace(text)) return huggingFace(`hf:${text}`);
-    return new URL(text, globalThis.document?.baseURI ?? globalThis.location?.href).href;
+    return there ?? new URL(text, globalThis.document?.baseURI ?? globalThis.location?.href).href;
   } catch (error) {
     if (error instanceof BitNetError) throw error;
-    throw new BitNetError("InvalidOption", `not a URL: ${text}`);
+    throw invalid(`not a URL: ${text}`);
   }
 }

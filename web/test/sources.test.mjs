@@ -225,28 +225,30 @@ test("hf: addresses are made whole, and nothing else is taken for one", () => {
     "hf:a/b@/c",
     "hf:a?b/c/d",
     "hf:a/../d.gguf",
+    "hf:a/b@../m.gguf",
+    "hf:a/b@./m.gguf",
   ])
     assert.throws(() => url(bad), { code: "InvalidOption" }, bad);
 });
 
-test("owner/repository/file alone is Hugging Face's, unless such a file is here", () => {
+test("owner/repository/file alone is Hugging Face's, unless such a file or folder is here", () => {
   const url = (text) => readSources(text, [])[0].url;
   const at = "https://huggingface.co/owner/repo/resolve";
   assert.equal(url("owner/repo/model.gguf"), `${at}/main/model.gguf`);
   assert.equal(url("owner/repo@v1.0/folder/m.gguf"), `${at}/v1.0/folder/m.gguf`);
   assert.equal(readSources("owner/repo/m-00001-of-00002.gguf", []).length, 2);
-  for (const path of ["./owner/repo/m.gguf", "../a/b/m.gguf", "/a/b/m.gguf", "repo/m.gguf", "m.gguf", "a/b/c.bin", "a/../m.gguf", "a/../b/m.gguf"])
+  for (const path of ["./owner/repo/m.gguf", "../a/b/m.gguf", "/a/b/m.gguf", "repo/m.gguf", "m.gguf", "a/b/c.bin", "a/../m.gguf", "a/../b/m.gguf", "a/b/../m.gguf", "a/b@../m.gguf"])
     assert.match(url(path), /^file:/, path);
   const folder = mkdtempSync("sources-test-");
   try {
     mkdirSync(`${folder}/repo`);
     writeFileSync(`${folder}/repo/m.gguf`, "");
     assert.match(url(`${folder}/repo/m.gguf`), /^file:.*\/repo\/m\.gguf$/);
-    assert.match(url(`${folder}/repo/n.gguf`), /^https:/);
+    assert.match(url(`${folder}/repo/n.gguf`), /^file:/, "a file that is missing is not somebody else's");
+    assert.match(url(`${folder}/other/n.gguf`), /^file:/);
   } finally {
     rmSync(folder, { recursive: true });
   }
-  assert.throws(() => url("a/b/../m.gguf"), { code: "InvalidOption" });
 });
 
 test("a file twice in a list is refused, before anybody waits for it", async () => {

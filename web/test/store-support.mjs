@@ -77,6 +77,9 @@ export class MemoryFiles {
     handle.close = () => life === this.lives && close();
     return handle;
   };
+  /** Who comes first has it alone, as where there are no modes. */
+  openToRead = async (name) =>
+    this.contents.has(name) && !this.open_.has(name) ? this.open(name) : undefined;
   move = async (from, to) => {
     const file = this.contents.get(from);
     if (file === undefined) throw new Error(`no ${from}`);

@@ -185,6 +185,23 @@ test("damage on the disk: the chunk alone is fetched again, in a part as in a wh
   assert.deepEqual(server.requests, []);
 });
 
+test("a copy that another tab reads is read beside it; what is damaged stays so until nobody does", async () => {
+  await loads();
+  const [name] = files.names(".gguf");
+  const first = await openStored(server.url, store(), options());
+  assert.ok(files.open_.has(name), "read through a handle");
+  await loads();
+  files.flip(name, 7 * chunkBytes);
+  server.reset();
+  await loads();
+  assert.equal(server.requests.length, 1);
+  await first.close();
+  assert.deepEqual(files.open_, new Set());
+  await loads();
+  isStored();
+  assert.equal(server.requests.length, 2);
+});
+
 test("damage that cannot be mended is IntegrityFailed, and heals when the network is back", async () => {
   await loads();
   files.flip(files.names(".gguf")[0], 100);

@@ -5,7 +5,7 @@
 // V gives: kTileRows, kStripBytes, kGemmRows, kGemmColumns; types U8, I8, Part, PartLane, Acc; load_codes,
 // store_codes, plane<p>, nibble<p>, load_i8, part_zero, acc_zero, mac, widen, and sum4 (the lanes of four Acc added up,
 // each to its place). A Part's lanes may be narrower than int32: it is widened before they can overflow. If V has kAhead,
-// decode asks memory for what lies that many bytes ahead.
+// one column asks memory for what lies that many bytes ahead.
 #pragma once
 
 #include "kernels/kernels.h"

@@ -92,26 +92,83 @@ TEST_CASE("guesses do not change what a constraint lets through", "[engine]") {
   }
 }
 
-TEST_CASE("a small head does not change what a constraint lets through", "[engine]") {
+namespace {
+
+/// Of 2000 words, so that a small head has something to leave out.
+ByteVector many_words() {
   TinyOptions tiny;
   tiny.hidden = 64;
   tiny.ffn = 128;
   tiny.context = 96;
   tiny.vocabulary = 2000;
-  const ByteVector file = make_tiny_model(tiny);
+  return make_tiny_model(tiny);
+}
+
+} // namespace
+
+TEST_CASE("a small head does not change what a constraint lets through", "[engine]") {
+  const ByteVector file = many_words();
+  // Few tokens fit the first; nearly all fit the second.
+  const std::string_view schemas[] = {
+      R"({"type":"array","items":{"enum":["the","and",12,123]},"minItems":3})",
+      R"({"type":"object","properties":{"said":{"type":"string","minLength":20}},"required":["said"]})"};
+  for (const std::string_view schema : schemas)
+    for (const float temperature : {0.0F, 1.0F})
+      for (const float penalty : {1.0F, 1.3F})
+        for (const bool logprobs : {false, true}) {
+          GenerateOptions options;
+          options.json_schema = schema;
+          options.max_tokens = 60;
+          options.logprobs = logprobs;
+          options.sampler = {
+              .temperature = temperature, .top_k = 8, .repetition_penalty = penalty, .seed = 5};
+          Rig exact(file);
+          const auto expected = generate(*exact.engine, kPrompt, options);
+          CHECK_FALSE(expected.error);
+          for (const HeadType head : {HeadType::kInt8, HeadType::kInt4})
+            for (const std::uint32_t draft : {0U, 8U}) {
+              Rig small(file, {}, {}, head);
+              options.draft = draft;
+              const auto found = generate(*small.engine, kPrompt, options);
+              CHECK((found.ids == expected.ids && found.logprobs == expected.logprobs));
+            }
+        }
+}
+
+TEST_CASE("where a small head cannot ask what may follow, the loop ends as without one",
+          "[engine]") {
+  const ByteVector file = many_words();
   GenerateOptions options;
-  options.json_schema = R"({"type":"array","items":{"enum":["the","and",12,123]},"minItems":3})";
-  options.max_tokens = 60;
-  for (const float temperature : {0.0F, 1.0F})
-    for (const float penalty : {1.0F, 1.3F}) {
-      options.sampler = {
-          .temperature = temperature, .top_k = 8, .repetition_penalty = penalty, .seed = 5};
-      Rig exact(file);
-      const auto expected = generate(*exact.engine, kPrompt, options);
-      CHECK_FALSE(expected.error);
-      for (const HeadType head : {HeadType::kInt8, HeadType::kInt4}) {
-        Rig small(file, {}, {}, head);
-        CHECK(generate(*small.engine, kPrompt, options).ids == expected.ids);
-      }
-    }
+  options.sampler = {.temperature = 1.0F, .top_k = 8, .seed = 5};
+  // Whole, with no room for more, and the end of text is to be ignored: nothing may follow.
+  options.grammar = "root ::= \"b\" \"xyz\"?";
+  options.ignore_end = true;
+  options.max_tokens = 2;
+  Rig small(file, {}, {}, HeadType::kInt4);
+  const auto whole = generate(*small.engine, kPrompt, options);
+  CHECK(whole.text() == "b");
+  CHECK(whole.finish == FinishReason::kEnd);
+}
+
+TEST_CASE("logits are never those of another token, though a constraint fails after one",
+          "[engine]") {
+  // Rules within rules, deeper than the limit; nothing else may follow.
+  std::string grammar = "root ::= r0\n";
+  for (int depth = 0; depth < 1100; ++depth)
+    grammar +=
+        "r" + std::to_string(depth) + " ::= \"b\" r" + std::to_string(depth + 1) + " \"c\"\n";
+  grammar += "r1100 ::= \"x\"\n";
+  GenerateOptions options;
+  options.grammar = grammar;
+  options.sampler = {.temperature = 1.0F, .top_k = 8, .seed = 5};
+  TinyOptions tiny;
+  tiny.context = 2400;
+  tiny.vocabulary = 2000;
+  Rig rig(make_tiny_model(tiny), {.context = 2400}, {}, HeadType::kInt4);
+  const auto g = generate(*rig.engine, kPrompt, options);
+  INFO(error_name(g.error.value_or(ErrorCode::Io)));
+  CHECK(g.error == ErrorCode::LimitExceeded);
+  CHECK(g.ids.size() > 500);
+  CHECK(rig.engine->size() == kPrompt.size() + g.ids.size());
+  CHECK(rig.engine->logits().empty());
 }

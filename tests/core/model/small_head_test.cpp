@@ -134,9 +134,11 @@ Tally compare(Bench& bench, std::size_t count, std::uint64_t seed) {
     bench.random_state(random, i % 3);
     bench.whole();
     const auto ids = random_ids(random.next(), pick(random, 20), bench.vocabulary());
+    constexpr std::size_t kEvery[] = {0, 0, 2, 20,
+                                      300}; // one in so many ids is allowed; 0: no mask
+    const std::size_t every = kEvery[pick(random, std::size(kEvery))];
     const std::vector<std::uint64_t> mask =
-        i % 4 < 2 ? std::vector<std::uint64_t>()
-                  : random_mask(random, bench.vocabulary(), i % 4 == 2 ? 2 : 300);
+        every == 0 ? std::vector<std::uint64_t>() : random_mask(random, bench.vocabulary(), every);
     const LogitsNeeded needed{.best = i % 2 == 0 ? 1 : 1 + pick(random, 64),
                               .ids = i % 3 == 0 ? std::span<const TokenId>() : ids,
                               .mask = mask};

@@ -119,7 +119,13 @@ export class Part implements Depot {
   }
 }
 
-/** A file that was whole once. What is damaged is replaced, in place where nobody else writes. */
+/** Milliseconds: to mend a copy now is worth no longer wait for other readers to end. */
+const mendPatience = 200;
+
+/**
+ * A file that was whole once. What is damaged is replaced, in place where nobody else reads. It is read through a handle
+ * where one can be had: engines free what they read of a blob late, so that a load would hold much of the file twice.
+ */
 export class Copy implements Depot {
   readonly journal: Journal;
   readonly #files: Files;
@@ -127,13 +133,33 @@ export class Copy implements Depot {
   readonly #hasher: MakeHasher;
   readonly #damaged = new Set<number>();
   #file: File;
+  #handle: Handle | undefined;
 
-  constructor(journal: Journal, files: Files, name: string, file: File, hasher: MakeHasher) {
+  private constructor(
+    journal: Journal,
+    files: Files,
+    name: string,
+    file: File,
+    hasher: MakeHasher,
+    handle: Handle | undefined,
+  ) {
     this.journal = journal;
     this.#files = files;
     this.#name = name;
     this.#file = file;
     this.#hasher = hasher;
+    this.#handle = handle;
+  }
+
+  /** `file`: what is called `name` now. */
+  static async open(
+    journal: Journal,
+    files: Files,
+    name: string,
+    file: File,
+    hasher: MakeHasher,
+  ): Promise<Copy> {
+    return new Copy(journal, files, name, file, hasher, await files.openToRead(name));
   }
 
   has(index: number): boolean {
@@ -143,16 +169,16 @@ export class Copy implements Depot {
     return this.journal.chunks[index];
   }
 
-  async get(index: number): Promise<Uint8Array | undefined> {
-    const at = index * this.journal.chunkBytes;
+  async get(index: number, allocate: Allocate): Promise<Uint8Array | undefined> {
     const length = chunkLength(this.journal, index);
     for (const again of [true, false]) {
       try {
-        const bytes = new Uint8Array(await this.#file.slice(at, at + length).arrayBuffer());
+        const bytes = await this.#read(index * this.journal.chunkBytes, length, allocate);
         if (bytes.length === length && (await sha256(bytes, this.#hasher)) === this.expected(index))
           return bytes;
         break;
       } catch (error) {
+        this.close();
         // Engines refuse a snapshot of a file that another tab has mended meanwhile.
         const fresh = again ? await this.#files.read(this.#name) : undefined;
         if (fresh === undefined) break;
@@ -164,8 +190,9 @@ export class Copy implements Depot {
   }
 
   async put(index: number, bytes: Uint8Array): Promise<void> {
+    this.close(); // nobody writes where somebody reads, this one included
     try {
-      const handle = await this.#files.open(this.#name);
+      const handle = await this.#files.open(this.#name, mendPatience);
       try {
         writeAll(handle, bytes, index * this.journal.chunkBytes);
         handle.flush();
@@ -175,5 +202,18 @@ export class Copy implements Depot {
       this.#file = (await this.#files.read(this.#name)) ?? this.#file;
       this.#damaged.delete(index);
     } catch {} // this load has the chunk; the next one mends it again
+  }
+
+  /** Of what is opened for reading; writing and reading go on by other ways. */
+  close(): void {
+    this.#handle?.close();
+    this.#handle = undefined;
+  }
+
+  async #read(at: number, length: number, allocate: Allocate): Promise<Uint8Array> {
+    if (this.#handle === undefined)
+      return new Uint8Array(await this.#file.slice(at, at + length).arrayBuffer());
+    const bytes = allocate(length);
+    return bytes.subarray(0, this.#handle.read(bytes, at));
   }
 }

@@ -18,8 +18,10 @@ export interface Files {
   list(): Promise<string[]>;
   /** As it is now; undefined: there is none. */
   read(name: string): Promise<File | undefined>;
-  /** Created when there is none. */
-  open(name: string): Promise<Handle>;
+  /** Created when there is none. Waits so many milliseconds for who has it. */
+  open(name: string, patience?: number): Promise<Handle>;
+  /** To read only, of a file that is there; undefined: somebody else has it, or there is no such way here. */
+  openToRead(name: string): Promise<Handle | undefined>;
   move(from: string, to: string): Promise<void>;
   /** No matter whether there is one. */
   remove(name: string): Promise<void>;

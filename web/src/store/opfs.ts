@@ -13,7 +13,7 @@ interface SyncAccessHandle {
   close(): void;
 }
 type FileHandle = FileSystemFileHandle & {
-  createSyncAccessHandle?(): Promise<SyncAccessHandle>;
+  createSyncAccessHandle?(options?: { mode: "read-only" }): Promise<SyncAccessHandle>;
   move?(name: string): Promise<void>;
 };
 
@@ -32,6 +32,20 @@ function asHandle(access: SyncAccessHandle): Handle {
     flush: () => access.flush(),
     close: () => access.close(),
   };
+}
+
+async function patiently<T>(patience: number, action: () => Promise<T>): Promise<T> {
+  for (const begun = performance.now(); ;) {
+    try {
+      return await action();
+    } catch (error) {
+      const busy = ["NoModificationAllowedError", "InvalidStateError"].includes(
+        String(nameOf(error)),
+      );
+      if (!busy || performance.now() - begun > patience) throw error;
+      await new Promise((done) => setTimeout(done, busyPause));
+    }
+  }
 }
 
 class OriginFiles implements Files {
@@ -54,20 +68,25 @@ class OriginFiles implements Files {
     });
   }
 
-  async open(name: string): Promise<Handle> {
+  async open(name: string, patience = busyFor): Promise<Handle> {
     const handle: FileHandle = await this.#folder.getFileHandle(name, { create: true });
     if (handle.createSyncAccessHandle === undefined)
       throw new BitNetError("NotSupported", "files can be written in a worker only");
-    for (const begun = performance.now(); ;) {
-      try {
-        return asHandle(await handle.createSyncAccessHandle());
-      } catch (error) {
-        const busy = ["NoModificationAllowedError", "InvalidStateError"].includes(
-          String(nameOf(error)),
-        );
-        if (!busy || performance.now() - begun > busyFor) throw asBitNetError(error, "Io");
-        await new Promise((done) => setTimeout(done, busyPause));
-      }
+    try {
+      return asHandle(await patiently(patience, () => handle.createSyncAccessHandle!()));
+    } catch (error) {
+      throw asBitNetError(error, "Io");
+    }
+  }
+
+  async openToRead(name: string): Promise<Handle | undefined> {
+    try {
+      const handle: FileHandle | undefined = await this.#find(name);
+      // Where there are no modes, whoever comes first has it alone.
+      const access = await handle?.createSyncAccessHandle?.({ mode: "read-only" });
+      return access && asHandle(access);
+    } catch {
+      return undefined;
     }
   }
 
@@ -78,7 +97,7 @@ class OriginFiles implements Files {
   }
 
   async remove(name: string): Promise<void> {
-    await this.#folder.removeEntry(name).catch((error: unknown) => {
+    await patiently(busyFor, () => this.#folder.removeEntry(name)).catch((error: unknown) => {
       if (!isMissing(error)) throw asBitNetError(error, "Io");
     });
   }

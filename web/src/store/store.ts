@@ -101,9 +101,14 @@ export class Store {
       release();
       return undefined;
     }
+    const { journal } = entry;
+    const copy = await Copy.open(journal, this.files, wholeOf(name), file, this.#hasher);
     return {
-      copy: new Copy(entry.journal, this.files, wholeOf(name), file, this.#hasher),
-      release,
+      copy,
+      release: () => {
+        copy.close();
+        release();
+      },
     };
   }
 
