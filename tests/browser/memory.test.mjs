@@ -5,14 +5,17 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { deepModel } from "../support/deep_model.mjs";
 import { openLab, stillWorks } from "./faults/lab.mjs";
-import { memoryOf } from "./processes.mjs";
+import { processesOf } from "./processes.mjs";
 import { browsers } from "./support.mjs";
 
 const MB = 1e6;
+/** What an engine takes for a worker and its code, whatever the file. */
+const engine = 64 * MB;
 
 /** Bytes of JavaScript's heaps, and of buffers beside them, in the page and its workers; nothing where nobody tells. */
 async function held(page, sessions) {
-  for (const { client } of page.workers()) if (client !== undefined) sessions.add(client);
+  if (sessions.size === 0) return {};
+  for (const { client } of page.workers()) sessions.add(client);
   let [heaps, buffers] = [0, 0];
   for (const session of sessions) {
     const usage = await session.send("Runtime.getHeapUsage").catch(() => sessions.delete(session) && undefined); // it has ended
@@ -22,20 +25,24 @@ async function held(page, sessions) {
   return { heaps, buffers };
 }
 
+/** Bytes by which processes grew or that new ones have: one that ends meanwhile takes nothing off. */
+const grown = (before, now) => [...now].reduce((sum, [pid, bytes]) => sum + Math.max(0, bytes - (before.get(pid) ?? 0)), 0);
+
 for (const which of browsers) {
   describe(`the peak of a load: ${which.name}`, { skip: which.skip }, () => {
-    let lab, page, url;
+    let lab, url;
     before(async () => {
       lab = await openLab(which);
       ({ url } = lab.file(deepModel(160)));
-      page = await lab.page();
     });
     after(() => lab?.close());
 
-    /** Loads and disposes, looking all the while. */
+    /** Loads and disposes, looking all the while. A page of its own: what another one has held is gone with it. */
     async function load(context) {
+      const page = await lab.page();
       const sessions = new Set(which.name === "chromium" ? [await page.createCDPSession()] : []);
-      const before = memoryOf(lab.browser, which);
+      await page.evaluate(async () => void (await import("/index.js")));
+      const before = processesOf(lab.browser, which);
       const peak = { heaps: 0, buffers: 0, processes: 0 };
       let [samples, done] = [0, false];
       const loaded = page
@@ -52,18 +59,27 @@ for (const which of browsers) {
           context,
         )
         .finally(() => (done = true));
-      while (!done) {
-        const now = { ...(await held(page, sessions)), processes: memoryOf(lab.browser, which) - before };
-        for (const kind in peak) peak[kind] = Math.max(peak[kind], now[kind]);
-        ++samples;
-        await new Promise((next) => setTimeout(next, 10));
-      }
-      return { ...(await loaded), peak, samples };
+      /** Each look by itself: a worker that computes answers late, the kernel never. */
+      const watch = async (look) => {
+        for (; !done; await new Promise((next) => setTimeout(next, 10))) {
+          const now = await look();
+          for (const kind in now) peak[kind] = Math.max(peak[kind], now[kind]);
+          ++samples;
+        }
+      };
+      await Promise.all([
+        watch(() => held(page, sessions)),
+        watch(() => ({ processes: grown(before, processesOf(lab.browser, which)) })),
+      ]);
+      const answer = await loaded;
+      await stillWorks(page);
+      await page.close();
+      return { ...answer, peak, samples };
     }
 
     for (const what of ["fetched and stored", "from the store"]) {
       test(what, { timeout: 120_000 }, async (t) => {
-        const { wasmBytes, weightBytes, sessionBytes, fileBytes, peak, samples } = await load(128);
+        const { wasmBytes, weightBytes, sessionBytes, fileBytes, peak, samples } = await load(16);
         t.diagnostic(
           `${which.name}, ${what}: file ${(fileBytes / MB).toFixed(0)} MB, weights ${(weightBytes / MB).toFixed(0)} MB, ` +
             `session ${(sessionBytes / MB).toFixed(1)} MB: module ${(wasmBytes / MB).toFixed(1)} MB, heaps at most ` +
@@ -76,10 +92,9 @@ for (const which of browsers) {
         assert.ok(peak.heaps < 32 * MB, `JavaScript's heaps took ${peak.heaps} bytes`);
         // What the network has brought and was copied is counted until V8 collects it, at some 32 MB.
         assert.ok(peak.buffers < 48 * MB, `buffers took ${peak.buffers} bytes`);
-        assert.ok(what !== "from the store" || peak.processes < allowed + 32 * MB, `the browser grew by ${peak.processes} bytes`);
+        // Chromium itself holds some 200 MB of what passes from a fast network, whoever reads it and however.
+        assert.ok(what !== "from the store" || peak.processes < allowed + engine, `the browser grew by ${peak.processes} bytes`);
       });
     }
-
-    test("and the page goes on", () => stillWorks(page));
   });
 }

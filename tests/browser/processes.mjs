@@ -1,31 +1,44 @@
 // What a browser's processes take, as the kernel tells.
 import { readFileSync, readdirSync } from "node:fs";
 
+const numbered = () => {
+  try {
+    return readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  } catch {
+    return []; // no such folder here
+  }
+};
+
 /**
- * Bytes of memory of a browser, each page shared between processes counted in part; 0 where no one tells. Firefox's first
- * process is left out, which grows by 5 MB a load under the driver (not traced). The tab is another one.
+ * Bytes of each of a browser's processes, by number; a page shared between some counts in part. Nothing where no one tells.
+ * Firefox's first process is left out: under the driver it keeps whatever the network brings (firstProcess).
  */
-export function memoryOf(browser, which) {
+export function processesOf(browser, which) {
   const root = String(browser.process().pid);
   const parents = new Map();
-  try {
-    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-      try {
-        const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-        parents.set(pid, stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-      } catch {} // it has ended
-    }
-  } catch {
-    return 0;
+  for (const pid of numbered()) {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+      parents.set(pid, stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+    } catch {} // it has ended
   }
-  let sum = 0;
+  const bytes = new Map();
   for (const pid of parents.keys()) {
     let up = pid;
     while (up !== undefined && up !== root) up = parents.get(up);
     if (up === undefined || (which.name === "firefox" && pid === root)) continue;
-    try {
-      sum += 1024 * Number(/^Pss: +(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
-    } catch {} // it has ended
+    bytes.set(pid, bytesOf(pid));
   }
-  return sum;
+  return bytes;
+}
+
+export const memoryOf = (browser, which) => [...processesOf(browser, which).values()].reduce((sum, bytes) => sum + bytes, 0);
+export const firstProcess = (browser) => bytesOf(browser.process().pid);
+
+function bytesOf(pid) {
+  try {
+    return 1024 * Number(/^Pss: +(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
+  } catch {
+    return 0; // it has ended
+  }
 }

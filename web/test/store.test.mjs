@@ -210,6 +210,14 @@ test("damage that cannot be mended is IntegrityFailed, and heals when the networ
   server.reset();
   await loads();
   isStored();
+  // Found while the chunk before it was in use.
+  files.flip(files.names(".gguf")[0], 5 * chunkBytes);
+  server.hook = (request) => request.socket.destroy() && true;
+  const reader = await openStored(server.url, store(), options({ retries: 0 }));
+  await reader.read(4 * chunkBytes, 10, () => {});
+  await new Promise((done) => setTimeout(done, 50));
+  await assert.rejects(reader.read(5 * chunkBytes, 10, () => {}), { code: "IntegrityFailed" });
+  await reader.close();
 });
 
 test("a damaged copy of a file that is another now: the new one is loaded", async () => {

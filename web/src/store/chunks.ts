@@ -131,7 +131,7 @@ export class ChunkedReader implements Reader {
     const bytes = await this.#obtain(index);
     this.#current = { index, bytes };
     if (this.#depot?.has(index + 1) && !this.#memory.has(index + 1)) {
-      const ahead = this.#depot.get(index + 1, this.#allocate);
+      const ahead = this.#fromDepot(index + 1);
       ahead.catch(() => {}); // told when it is wanted
       this.#ahead = { index: index + 1, bytes: ahead };
     }
@@ -158,8 +158,6 @@ export class ChunkedReader implements Reader {
       if (this.#depot?.has(index)) {
         const stored = await this.#stored(index);
         if (stored !== undefined) return stored;
-        this.#damaged.add(index);
-        this.#inHand -= this.#length(index);
         continue;
       }
       await new Promise<void>((wake) => {
@@ -171,7 +169,16 @@ export class ChunkedReader implements Reader {
   #stored(index: number): Promise<Uint8Array | undefined> {
     const ahead = this.#ahead;
     this.#ahead = undefined;
-    return ahead?.index === index ? ahead.bytes : this.#depot!.get(index, this.#allocate);
+    return ahead?.index === index ? ahead.bytes : this.#fromDepot(index);
+  }
+
+  async #fromDepot(index: number): Promise<Uint8Array | undefined> {
+    const bytes = await this.#depot!.get(index, this.#allocate);
+    if (bytes === undefined) {
+      this.#damaged.add(index);
+      this.#inHand -= this.#length(index);
+    }
+    return bytes;
   }
 
   /** Nobody looks at these bytes any more. */
