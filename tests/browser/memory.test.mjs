@@ -30,10 +30,10 @@ const grown = (before, now) => [...now].reduce((sum, [pid, bytes]) => sum + Math
 
 for (const which of browsers) {
   describe(`the peak of a load: ${which.name}`, { skip: which.skip }, () => {
-    let lab, url;
+    let lab, file;
     before(async () => {
       lab = await openLab(which);
-      ({ url } = lab.file(deepModel(160)));
+      file = lab.file(deepModel(160));
     });
     after(() => lab?.close());
 
@@ -55,7 +55,7 @@ for (const which of browsers) {
             await model.dispose();
             return answer;
           },
-          url,
+          file.url,
           context,
         )
         .finally(() => (done = true));
@@ -79,6 +79,7 @@ for (const which of browsers) {
 
     for (const what of ["fetched and stored", "from the store"]) {
       test(what, { timeout: 120_000 }, async (t) => {
+        file.reset();
         const { wasmBytes, weightBytes, sessionBytes, fileBytes, peak, samples } = await load(16);
         t.diagnostic(
           `${which.name}, ${what}: file ${(fileBytes / MB).toFixed(0)} MB, weights ${(weightBytes / MB).toFixed(0)} MB, ` +
@@ -87,6 +88,7 @@ for (const which of browsers) {
             `${(peak.processes / MB).toFixed(1)} MB (${samples} looks)`,
         );
         const allowed = 1.1 * Math.max(fileBytes, weightBytes) + sessionBytes;
+        if (what === "from the store") assert.equal(file.requests.length, 0, "the store did not serve it");
         assert.ok(samples > 3, `${samples} looks`);
         assert.ok(wasmBytes < allowed, `the module took ${wasmBytes} bytes`);
         assert.ok(peak.heaps < 32 * MB, `JavaScript's heaps took ${peak.heaps} bytes`);
