@@ -11,7 +11,7 @@ const numbered = () => {
 
 /**
  * Bytes of each of a browser's processes, by number; a page shared between some counts in part. Nothing where no one tells.
- * Firefox's first process is left out: under the driver it keeps whatever the network brings (firstProcess).
+ * Firefox's first process is left out, which keeps what loads leave there until it collects (firstProcess).
  */
 export function processesOf(browser, which) {
   const root = String(browser.process().pid);

@@ -95,28 +95,20 @@ describe("soak", () => {
           }, count);
         assert.equal(await cycle(10), 1);
         const warm = await measure();
-        const first = [firstProcess(lab.browser)];
         assert.equal(await cycle(times(100)), 1);
-        first.push(firstProcess(lab.browser));
         const end = await measure();
-        if (which.name === "firefox") {
-          // Under the driver the first process keeps what the network brings. What the same files leave there without the
-          // package is what a load may leave.
-          await page.evaluate(async (count) => {
-            for (let i = 0; i < count; ++i) {
-              const worker = new Worker("/worker/worker.js", { type: "module" });
-              const files = ["/bitnet-tiny-stories.gguf", "/wasm/bitnet-relaxed-mt.wasm", "/wasm/bitnet-relaxed-mt.mjs"];
-              await Promise.all(files.map(async (file) => (await fetch(file)).arrayBuffer()));
-              await new Promise((done) => setTimeout(done, 100));
-              worker.terminate();
-            }
-          }, times(100));
-          first.push(firstProcess(lab.browser));
-          const [ours, control] = [first[1] - first[0], first[2] - first[1]];
-          t.diagnostic(`${which.name}: its first process +${(ours / MB).toFixed(0)} MB, of the same files without us +${(control / MB).toFixed(0)} MB`);
-          assert.ok(ours < 1.5 * control + 30 * MB, `the first process grew by ${(ours / MB).toFixed(0)} MB`);
-        }
         flat(t, `${times(100)} loads and disposals`, warm, end, 60); // a module kept would be 16 MB each time
+        if (which.name === "firefox" && times(100) === 100) {
+          // Under the driver its first process keeps 4 to 5 MB of each load until it collects them, some 100 loads later.
+          const sizes = [firstProcess(lab.browser)];
+          const fell = () => sizes.at(-1) < Math.max(...sizes) - 50 * MB;
+          while (!fell() && sizes.length < 20) {
+            await cycle(20);
+            sizes.push(firstProcess(lab.browser));
+          }
+          t.diagnostic(`firefox: its first process, every 20 loads: ${sizes.map((size) => (size / MB).toFixed(0)).join(", ")} MB`);
+          assert.ok(fell(), "the first process never gave anything back");
+        }
         await stillWorks(page);
       });
 
