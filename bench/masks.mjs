@@ -42,8 +42,9 @@ export async function masks(build, rounds) {
       writeFileSync(file, JSON.stringify(schemas[schema]));
       const [masked, plain, before] = [[], [], []];
       for (let turn = 0; turn < rounds; ++turn) {
-        const common = [...more, '--seed', String(turn + 1), '-n', '160'];
-        const sides = [async () => run(build, [...common, '--json-schema', file]), async () => run(build, [...common, '--ignore-end'])];
+        const seeded = [...more, '--seed', String(turn + 1)];
+        const { tokens } = await run(build, [...seeded, '-n', '160', '--json-schema', file]); // as many on both sides
+        const sides = [async () => run(build, [...seeded, '-n', '160', '--json-schema', file]), async () => run(build, [...seeded, '-n', String(tokens), '--ignore-end'])];
         // Who goes first changes from turn to turn.
         const second = turn % 2 === 1 ? await sides[1]() : undefined;
         const held = await sides[0]();

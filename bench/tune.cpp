@@ -74,8 +74,8 @@ int main(int argc, char** argv) {
     if (k->suits != nullptr && !k->suits())
       continue;
     if (std::any_of(all.begin(), all.end(), [&](const Kernels* other) {
-          return other->suits != nullptr && other->suits() &&
-                 other->name.starts_with(std::string(k->name) + "_");
+          return other != k && other->suits != nullptr && other->suits() &&
+                 other->name.starts_with(k->name);
         }))
       continue;
     std::string from = "kNever";

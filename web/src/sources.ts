@@ -100,7 +100,8 @@ function atHuggingFace(text: string): string | undefined {
   const [, owner, repository, revision = "main", path = ""] =
     /^(\w[\w.-]*)\/(\w[\w.-]*)(?:@([^/@]+))?\/(.+)$/.exec(text) ?? [];
   const parts = [revision, ...path.split("/")];
-  if (parts.some((part) => ["", ".", ".."].includes(part))) return undefined;
+  if (parts.some((part) => ["", ".", ".."].includes(part) || part.includes("\\")))
+    return undefined;
   const [version, ...file] = parts.map(encodeURIComponent);
   return `https://huggingface.co/${owner}/${repository}/resolve/${version}/${file.join("/")}`;
 }

@@ -20,7 +20,8 @@ export interface RandomAccess {
 
 /**
  * Where a file comes from. Text is an address, "owner/repository/path/file.gguf" (with "@revision" after the repository, with
- * or without "hf:" before it) for Hugging Face, or outside browsers a path. A relative address in two folders or more begins with "./".
+ * or without "hf:" before it) for Hugging Face, or outside browsers a path. A relative address in two folders or more begins with "./";
+ * outside browsers it is a path also whenever there is a folder of its first name.
  */
 export type FileSource =
   string | URL | Blob | ArrayBuffer | Uint8Array | ReadableStream<Uint8Array> | RandomAccess;

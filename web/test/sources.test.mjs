@@ -237,7 +237,7 @@ test("owner/repository/file alone is Hugging Face's, unless such a file or folde
   assert.equal(url("owner/repo/model.gguf"), `${at}/main/model.gguf`);
   assert.equal(url("owner/repo@v1.0/folder/m.gguf"), `${at}/v1.0/folder/m.gguf`);
   assert.equal(readSources("owner/repo/m-00001-of-00002.gguf", []).length, 2);
-  for (const path of ["./owner/repo/m.gguf", "../a/b/m.gguf", "/a/b/m.gguf", "repo/m.gguf", "m.gguf", "a/b/c.bin", "a/../m.gguf", "a/../b/m.gguf", "a/b/../m.gguf", "a/b@../m.gguf"])
+  for (const path of ["./owner/repo/m.gguf", "../a/b/m.gguf", "/a/b/m.gguf", "repo/m.gguf", "m.gguf", "a/b/c.bin", "a/../m.gguf", "a/../b/m.gguf", "a/b/../m.gguf", "a/b@../m.gguf", "a/b/c\\d.gguf"])
     assert.match(url(path), /^file:/, path);
   const folder = mkdtempSync("sources-test-");
   try {

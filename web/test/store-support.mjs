@@ -24,6 +24,7 @@ export class MemoryFiles {
   open_ = new Set();
   room = Infinity; // bytes that may still be written
   mostPerWrite = Infinity;
+  failRead = 0; // so many reads through handles
   clock = 1;
   lives = 0;
 
@@ -50,7 +51,10 @@ export class MemoryFiles {
       };
     const handle = {
       size: () => file.now.length,
-      read: (into, at) => file.now.copy(into, 0, at, at + into.length),
+      read: (into, at) => {
+        if (this.failRead > 0 && this.failRead-- > 0) throw new Error("a handle that lost its file");
+        return file.now.copy(into, 0, at, at + into.length);
+      },
       write: (bytes, at) => {
         if (this.failing) throw this.failing;
         const count = Math.min(bytes.length, this.mostPerWrite);

@@ -202,6 +202,31 @@ test("a copy that another tab reads is read beside it; what is damaged stays so 
   assert.equal(server.requests.length, 2);
 });
 
+test("a handle that fails: the file is read without it, and nothing is fetched", async () => {
+  await loads();
+  server.reset();
+  files.failRead = 1;
+  await loads();
+  assert.deepEqual(server.requests, []);
+  assert.deepEqual(files.open_, new Set());
+});
+
+test("a load that ends while a chunk is mended leaves nothing open", async () => {
+  await loads();
+  const [name] = files.names(".gguf");
+  for (const after of [0, 1, 5, 20]) {
+    files.flip(name, 3 * chunkBytes);
+    const reader = await openStored(server.url, store(), options());
+    const read = reader.read(3 * chunkBytes, 10, () => {}).catch(() => {});
+    await new Promise((done) => setTimeout(done, after));
+    await reader.close();
+    await Promise.race([read, new Promise((done) => setTimeout(done, 200))]);
+    assert.deepEqual(files.open_, new Set(), `closed after ${after} ms`);
+    await loads();
+    isStored();
+  }
+});
+
 test("damage that cannot be mended is IntegrityFailed, and heals when the network is back", async () => {
   await loads();
   files.flip(files.names(".gguf")[0], 100);
@@ -398,6 +423,7 @@ test("faults that stay are typed: what, and within seconds", async () => {
   const begun = performance.now();
   const from = 1; // the first answer is good
   const always = async (fault, code, more) => {
+    await new Promise((done) => setTimeout(done, 20)); // requests of the load before may still be on their way
     server.reset();
     server.hook = (request, response, n) => n >= from && (fault(request, response), true);
     await refuses(code, { retries: 1, ...more });

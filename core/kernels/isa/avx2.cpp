@@ -7,8 +7,8 @@ namespace {
 
 struct Avx2 : X86Bytes {
   using PartLane = std::int16_t;
-  // Between two lines of weights these processors compute for so long that few reads are under way at once (Zen 3:
-  // docs/performance.md).
+  // Between two lines of weights there is so much to compute that few reads are under way at once. Measured on Zen 3 only
+  // (docs/performance.md).
   static constexpr std::size_t kAhead = 4096;
   static Part mac(Part part, I8 a, U8 codes) {
     return _mm256_add_epi16(part, _mm256_maddubs_epi16(codes, a));

@@ -9,7 +9,7 @@ export interface Depot {
   has(index: number): boolean;
   /** Checked against its hash; undefined when it is damaged, and then the depot no longer has it. */
   get(index: number, allocate: Allocate): Promise<Uint8Array | undefined>;
-  /** Rejects when there is no room, or when it cannot be written. */
+  /** Rejects when there is no room, or when it cannot be written. A copy that cannot be mended now resolves, and has() tells. */
   put(index: number, bytes: Uint8Array, sha256: string): Promise<void>;
   /** The hash that a chunk must have, where that is known. */
   expected(index: number): string | undefined;
@@ -264,7 +264,8 @@ export class ChunkedReader implements Reader {
     if (this.#depot !== undefined && !this.#full && hash !== "") {
       try {
         await this.#depot.put(index, bytes, hash);
-        if (index !== this.#wanted) return this.#free(bytes);
+        // A copy that others read may not have taken it.
+        if (index !== this.#wanted && this.#depot.has(index)) return this.#free(bytes);
       } catch (error) {
         if (this.#closed) return;
         // A full disk or a broken one: the bytes are here, so the load goes on without it.

@@ -119,7 +119,7 @@ export class Part implements Depot {
   }
 }
 
-/** Milliseconds: to mend a copy now is worth no longer wait for other readers to end. */
+/** Milliseconds: to mend a copy now is worth no longer wait for other readers to end, and no second one. */
 const mendPatience = 200;
 
 /**
@@ -134,6 +134,8 @@ export class Copy implements Depot {
   readonly #damaged = new Set<number>();
   #file: File;
   #handle: Handle | undefined;
+  #mends = true;
+  #closed = false;
 
   private constructor(
     journal: Journal,
@@ -177,8 +179,8 @@ export class Copy implements Depot {
         if (bytes.length === length && (await sha256(bytes, this.#hasher)) === this.expected(index))
           return bytes;
         break;
-      } catch (error) {
-        this.close();
+      } catch {
+        this.#letGo();
         // Engines refuse a snapshot of a file that another tab has mended meanwhile.
         const fresh = again ? await this.#files.read(this.#name) : undefined;
         if (fresh === undefined) break;
@@ -190,7 +192,8 @@ export class Copy implements Depot {
   }
 
   async put(index: number, bytes: Uint8Array): Promise<void> {
-    this.close(); // nobody writes where somebody reads, this one included
+    if (!this.#mends || this.#closed) return;
+    this.#letGo(); // nobody writes where somebody reads, this one included
     try {
       const handle = await this.#files.open(this.#name, mendPatience);
       try {
@@ -201,11 +204,20 @@ export class Copy implements Depot {
       }
       this.#file = (await this.#files.read(this.#name)) ?? this.#file;
       this.#damaged.delete(index);
-    } catch {} // this load has the chunk; the next one mends it again
+    } catch {
+      this.#mends = false; // this load has the chunk; the next one mends it again
+    }
+    const handle = await this.#files.openToRead(this.#name);
+    if (this.#closed) handle?.close();
+    else this.#handle = handle;
   }
 
-  /** Of what is opened for reading; writing and reading go on by other ways. */
   close(): void {
+    this.#closed = true;
+    this.#letGo();
+  }
+
+  #letGo(): void {
     this.#handle?.close();
     this.#handle = undefined;
   }

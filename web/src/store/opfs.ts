@@ -20,6 +20,8 @@ type FileHandle = FileSystemFileHandle & {
 /** A worker that was ended may hold its files for a moment longer. */
 const busyFor = 3000;
 const busyPause = 50;
+/** To read there is another way: as long as the last worker of this tab needs to go. */
+const readPatience = 150;
 
 const nameOf = (error: unknown) => (error as { name?: unknown } | null)?.name;
 const isMissing = (error: unknown) => nameOf(error) === "NotFoundError";
@@ -82,9 +84,10 @@ class OriginFiles implements Files {
   async openToRead(name: string): Promise<Handle | undefined> {
     try {
       const handle: FileHandle | undefined = await this.#find(name);
+      if (handle?.createSyncAccessHandle === undefined) return undefined;
       // Where there are no modes, whoever comes first has it alone.
-      const access = await handle?.createSyncAccessHandle?.({ mode: "read-only" });
-      return access && asHandle(access);
+      const open = () => handle.createSyncAccessHandle!({ mode: "read-only" });
+      return asHandle(await patiently(readPatience, open));
     } catch {
       return undefined;
     }

@@ -95,21 +95,24 @@ export class Store {
   /** A whole copy for reading; it stays until `release`. undefined: it has gone meanwhile. */
   async openCopy(name: string): Promise<{ copy: Copy; release: Release } | undefined> {
     const release = (await this.locks.hold(wholeLock(name), { shared: true }))!;
-    const entry = await this.entry(name);
-    const file = entry?.whole ? await this.files.read(wholeOf(name)) : undefined;
-    if (entry === undefined || file === undefined) {
-      release();
-      return undefined;
-    }
-    const { journal } = entry;
-    const copy = await Copy.open(journal, this.files, wholeOf(name), file, this.#hasher);
-    return {
-      copy,
-      release: () => {
+    try {
+      const entry = await this.entry(name);
+      const file = entry?.whole ? await this.files.read(wholeOf(name)) : undefined;
+      if (entry === undefined || file === undefined) {
+        release();
+        return undefined;
+      }
+      const { journal } = entry;
+      const copy = await Copy.open(journal, this.files, wholeOf(name), file, this.#hasher);
+      const end = () => {
         copy.close();
         release();
-      },
-    };
+      };
+      return { copy, release: end };
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
   /** Under the part's lock: go on with the part that is there. */

@@ -132,7 +132,7 @@ function guarded(
       const wrong =
         error instanceof WrongLength ||
         (error instanceof BitNetError && codes.includes(error.code));
-      if (wrong) await close(true);
+      if (wrong) await close(true).catch(() => {}); // what went wrong first is what is told
       throw error;
     }
   };
@@ -325,10 +325,13 @@ class Download {
       closed = true;
       this.#net.end();
       news.end();
-      await reader.close();
-      part.close();
-      if (drop) await this.#drop(kept);
-      this.#release();
+      try {
+        await reader.close();
+        part.close();
+        if (drop) await this.#drop(kept);
+      } finally {
+        this.#release();
+      }
     };
     return guarded(reader, close, ["SourceChanged", "IntegrityFailed"], asked !== undefined);
   }

@@ -97,6 +97,6 @@ export async function estimate(
       loader.delete();
     }
   } finally {
-    for (const header of headers) await header.close();
+    await Promise.allSettled(headers.map((header) => header.close()));
   }
 }

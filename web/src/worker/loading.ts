@@ -170,7 +170,8 @@ export async function load<L extends Ranges, T>(
           ? new BitNetError("Io", "the server sent another length twice")
           : error;
     } finally {
-      for (const reader of opened) await reader.close(refused);
+      // Each gives back its locks, and what could not be tidied up does not undo a load.
+      await Promise.allSettled(opened.map((reader) => reader.close(refused)));
     }
   }
 }
