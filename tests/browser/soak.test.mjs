@@ -98,7 +98,7 @@ describe("soak", () => {
         const warm = await measure();
         assert.equal(await cycle(times(100)), 1);
         const end = await measure();
-        flat(t, `${times(100)} loads and disposals`, warm, end, 60); // a module kept would be 16 MB each time
+        flat(t, `${times(100)} loads and disposals`, warm, end, 100); // a module kept would be 16 MB each time
         if (which.name === "firefox" && times(100) === 100 && first > 0) {
           // Under the driver its first process keeps 4 to 5 MB of each load until it collects them, some 100 loads later.
           await cycle(300);

@@ -76,7 +76,8 @@ export async function launch({ name, path, options }, { args = [], prefs = {} } 
         await ended;
         // Chromium's lock names a process that is no more; Firefox's is the system's, and gone.
         rmSync(join(userDataDir, "SingletonLock"), { force: true });
-        return start();
+        // When a process ends, the driver puts back Firefox's settings, and may be at it.
+        return start().catch((error) => (error.code === "ENOENT" ? start() : Promise.reject(error)));
       },
       async close() {
         await browser.close();
