@@ -63,9 +63,11 @@ Status Engine::check_ids(std::span<const TokenId> ids) const noexcept {
 }
 
 std::span<const float> Engine::logits() const noexcept {
-  if (!has_logits_)
-    return {};
-  return {state_.a.logits.data() + logits_row_ * state_.width_v, network_->config.vocabulary};
+  return has_logits_ ? row(logits_row_) : std::span<const float>();
+}
+
+std::span<const float> Engine::row(std::size_t index) const noexcept {
+  return {state_.a.logits.data() + index * state_.width_v, network_->config.vocabulary};
 }
 
 void Engine::truncate(std::uint32_t size) noexcept {
@@ -77,7 +79,6 @@ void Engine::truncate(std::uint32_t size) noexcept {
 void Engine::settle() noexcept {
   phase_ = Phase::kIdle;
   drafts_.forget();
-  logits_row_ = 0;
   mask_ = {};
   saver_.reset();
   restorer_.reset();
@@ -103,6 +104,7 @@ bool Engine::suits_small_head(const LogitsNeeded& needed) const noexcept {
 /// all, which mostly is one of them, the mask can wait.
 Status Engine::score() noexcept {
   has_logits_ = false;
+  logits_row_ = 0;
   LogitsNeeded needed = sampled();
   if (constraint_.active() && !sampler_->greedy() && suits_small_head(needed)) {
     const auto mask = constraint_.mask(tokens_left(history_.size()));
@@ -125,18 +127,20 @@ Status Engine::extend(std::span<const TokenId> ids, Sink sink, void* context) no
   while (!ids.empty()) {
     const auto batch = ids.first(std::min(ids.size(), state_.batch));
     ids = ids.subspan(batch.size());
+    has_logits_ = false;
+    logits_row_ = 0;
     forward(*network_, state_, batch, history_.size(), *parallel_);
     const std::uint32_t position = size();
     BITNET_TRY(history_.append(batch));
     for (std::size_t i = 0; sink != nullptr && i < batch.size(); ++i) {
       bitnet::logits(*network_, state_, i, *parallel_);
-      has_logits_ = true;
-      BITNET_TRY(sink(context, position + static_cast<std::uint32_t>(i), logits()));
+      BITNET_TRY(sink(context, position + static_cast<std::uint32_t>(i), row(0)));
     }
-    if (sink == nullptr && ids.empty()) {
+    if (!ids.empty())
+      continue;
+    if (sink == nullptr)
       bitnet::logits(*network_, state_, batch.size() - 1, *parallel_);
-      has_logits_ = true;
-    }
+    has_logits_ = true;
   }
   return {};
 }
@@ -356,10 +360,10 @@ Status Engine::take(TokenId id) noexcept {
   } else {
     BITNET_TRY(history_.push(id));
   }
-  logits_row_ = rows_ ? drafts_.row() : 0;
   logits_of_ = drafts_.row();
   if (!rows_)
     return score();
+  logits_row_ = drafts_.row();
   has_logits_ = true;
   return {};
 }
@@ -381,7 +385,6 @@ Status Engine::shift() noexcept {
   BITNET_TRY(prompt_.push(std::exchange(pending_, kNoToken)));
   history_.truncate(keep_);
   drafts_.forget();
-  logits_row_ = 0;
   has_logits_ = false;
   phase_ = Phase::kPrefill;
   return {};

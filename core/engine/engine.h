@@ -63,6 +63,8 @@ private:
 
   /// Ends what is under way: a generation, saving, restoring.
   void settle() noexcept;
+  /// Of the logits that were computed together.
+  std::span<const float> row(std::size_t index) const noexcept;
   Status check_ids(std::span<const TokenId> ids) const noexcept;
   Status extend(std::span<const TokenId> ids, Sink sink, void* context) noexcept;
   /// The logits that the sampler will look at.

@@ -155,3 +155,42 @@ TEST_CASE("a generation with guesses may be left, saved and forked anywhere", "[
   options.draft = kMostDraft + 1;
   CHECK_FALSE(rig.engine->start({{1}}, options));
 }
+
+TEST_CASE("a start that is refused leaves the logits that were there", "[engine]") {
+  Rig rig(script_model(kScript, byte_id('a')).build());
+  GenerateOptions options;
+  options.max_tokens = 60;
+  options.draft = 8;
+  const auto logits = [&] {
+    return std::vector<float>(rig.engine->logits().begin(), rig.engine->logits().end());
+  };
+  bool differed = false; // or the rows of guesses that came true would all be alike
+  std::vector<float> before_it;
+  for (std::size_t after = 20; after < 50; ++after) {
+    rig.reset({});
+    REQUIRE(rig.engine->start({{byte_id('a')}}, options));
+    steps(*rig.engine, after);
+    const std::vector<float> seen = logits();
+    REQUIRE_FALSE(seen.empty());
+    differed |= seen != std::exchange(before_it, seen);
+    CHECK_FALSE(rig.engine->start({}, options));
+    CHECK(logits() == seen);
+    CHECK_FALSE(rig.engine->evaluate({{-1}}, nullptr, nullptr));
+    CHECK(logits() == seen);
+  }
+  CHECK(differed);
+}
+
+TEST_CASE("a sink that fails leaves no logits, which would be another token's", "[engine]") {
+  Rig rig(script_model(kScript, byte_id('a')).build());
+  const auto failing = [](void*, std::uint32_t position, std::span<const float>) noexcept -> Status {
+    if (position == 2)
+      return Error(ErrorCode::Io);
+    return {};
+  };
+  const Ids ids{byte_id('a'), byte_id('b'), byte_id('c'), byte_id('d'), byte_id('e')};
+  CHECK_FALSE(rig.engine->evaluate(ids, failing, nullptr));
+  CHECK(rig.engine->logits().empty());
+  CHECK(rig.engine->evaluate({{1}}, nullptr, nullptr));
+  CHECK_FALSE(rig.engine->logits().empty());
+}
