@@ -98,10 +98,10 @@ describe("soak", () => {
         const warm = await measure();
         assert.equal(await cycle(times(100)), 1);
         const end = await measure();
-        flat(t, `${times(100)} loads and disposals`, warm, end, 100); // a module kept would be 16 MB each time
+        flat(t, `${times(100)} loads and disposals`, warm, end, Math.min(100, 12 * times(100))); // a module kept would be 16 MB each time
         if (which.name === "firefox" && times(100) === 100 && first > 0) {
           // Under the driver its first process keeps 4 to 5 MB of each load until it collects them, some 100 loads later.
-          await cycle(300);
+          for (let more = 0; more < 3; ++more) assert.equal(await cycle(100), 1);
           const grown = firstProcess(lab.browser) - first;
           t.diagnostic(`firefox: its first process after 410 loads +${(grown / MB).toFixed(0)} MB`);
           assert.ok(grown < 900 * MB, "nothing was ever collected");

@@ -7,7 +7,7 @@ export const advice: Readonly<Record<BitNetErrorCode, string>> = {
   OutOfMemory:
     "Close other tabs, choose a smaller model, or load with a smaller context or kvType f16.",
   Io: "Check the address and your connection, and load again: it goes on where it stopped. The server must also allow other pages to read the file (CORS).",
-  NotFound: "Check the address.",
+  NotFound: "Check the path; with hf: before it, it is Hugging Face's.",
   Aborted: "Nothing: this was asked for. The model is ready for the next call.",
   NotGguf: "Choose a file that ends in .gguf.",
   UnsupportedVersion: "Convert the model again with a current tool.",

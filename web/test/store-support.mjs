@@ -33,7 +33,22 @@ export class MemoryFiles {
     const file = this.contents.get(name);
     return file && new File([file.now], name, { lastModified: file.time });
   };
+  /** The next call waits there: `reached` is when it has come, `pass` lets it go on. */
+  gate(call) {
+    const gate = {};
+    gate.reached = new Promise((arrive) => {
+      this.gates.set(call, () => {
+        this.gates.delete(call);
+        arrive();
+        return new Promise((pass) => (gate.pass = pass));
+      });
+    });
+    return gate;
+  }
+  gates = new Map();
+
   open = async (name) => {
+    await this.gates.get("open")?.();
     if (this.open_.has(name)) throw Object.assign(new Error(`${name} is open`), { name: "Busy" });
     this.open_.add(name);
     const file = this.contents.get(name) ?? {
@@ -82,9 +97,16 @@ export class MemoryFiles {
     return handle;
   };
   /** Who comes first has it alone, as where there are no modes. */
-  openToRead = async (name) =>
-    this.contents.has(name) && !this.open_.has(name) ? this.open(name) : undefined;
+  openToRead = async (name) => {
+    await this.gates.get("openToRead")?.();
+    return this.contents.has(name) && !this.open_.has(name) ? this.open(name) : undefined;
+  };
+  #mayGo(name) {
+    if (this.open_.has(name)) throw new Error(`${name} is open`);
+  }
   move = async (from, to) => {
+    this.#mayGo(from);
+    this.#mayGo(to);
     const file = this.contents.get(from);
     if (file === undefined) throw new Error(`no ${from}`);
     if (this.failMove?.(from)) throw new Error("the tab died");
@@ -92,6 +114,7 @@ export class MemoryFiles {
     this.contents.set(to, file);
   };
   remove = async (name) => {
+    this.#mayGo(name);
     this.room += this.contents.get(name)?.now.length ?? 0;
     this.contents.delete(name);
   };

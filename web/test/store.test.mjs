@@ -214,17 +214,40 @@ test("a handle that fails: the file is read without it, and nothing is fetched",
 test("a load that ends while a chunk is mended leaves nothing open", async () => {
   await loads();
   const [name] = files.names(".gguf");
-  for (const after of [0, 1, 5, 20]) {
+  for (const call of ["open", "openToRead"]) {
     files.flip(name, 3 * chunkBytes);
     const reader = await openStored(server.url, store(), options());
-    const read = reader.read(3 * chunkBytes, 10, () => {}).catch(() => {});
-    await new Promise((done) => setTimeout(done, after));
-    await reader.close();
-    await Promise.race([read, new Promise((done) => setTimeout(done, 200))]);
-    assert.deepEqual(files.open_, new Set(), `closed after ${after} ms`);
+    const gate = files.gate(call);
+    const read = reader.read(3 * chunkBytes, 10, () => {}).then(
+      () => undefined,
+      (error) => error.code,
+    );
+    await gate.reached;
+    const closed = reader.close();
+    const before = Buffer.from(files.contents.get(name).now);
+    gate.pass();
+    await closed;
+    assert.ok([undefined, "Aborted"].includes(await read));
+    assert.deepEqual(files.open_, new Set(), call);
+    assert.deepEqual(files.contents.get(name).now, before, "written to after its lock was given back");
     await loads();
     isStored();
   }
+});
+
+test("what cannot be removed stays, and every lock is given back", async () => {
+  await loads();
+  const [name] = files.names(".gguf");
+  const busy = await files.open(name); // as a tab that has just ended leaves it
+  quota = { usage: 0, quota: (16 << 20) + 5 }; // ten bytes need five of somebody's
+  assert.equal(await store().makeRoom(10, ""), false);
+  isStored();
+  assert.equal(await store().clear(), false);
+  assert.deepEqual(files.names(".gguf"), [name]);
+  assert.deepEqual([...locks.held.values()].flat(), []);
+  busy.close();
+  assert.equal(await store().clear(), true);
+  isNowhere();
 });
 
 test("damage that cannot be mended is IntegrityFailed, and heals when the network is back", async () => {

@@ -135,6 +135,7 @@ export class Copy implements Depot {
   #file: File;
   #handle: Handle | undefined;
   #mends = true;
+  #mending: Promise<void> = Promise.resolve();
   #closed = false;
 
   private constructor(
@@ -182,7 +183,9 @@ export class Copy implements Depot {
       } catch {
         this.#letGo();
         // Engines refuse a snapshot of a file that another tab has mended meanwhile.
-        const fresh = again ? await this.#files.read(this.#name) : undefined;
+        const fresh = again
+          ? await this.#files.read(this.#name).catch(() => undefined)
+          : undefined;
         if (fresh === undefined) break;
         this.#file = fresh;
       }
@@ -191,12 +194,18 @@ export class Copy implements Depot {
     return undefined;
   }
 
-  async put(index: number, bytes: Uint8Array): Promise<void> {
+  put(index: number, bytes: Uint8Array): Promise<void> {
+    return (this.#mending = this.#mending.then(() => this.#mend(index, bytes)));
+  }
+
+  /** One after the other: a file is open for writing once. */
+  async #mend(index: number, bytes: Uint8Array): Promise<void> {
     if (!this.#mends || this.#closed) return;
     this.#letGo(); // nobody writes where somebody reads, this one included
     try {
       const handle = await this.#files.open(this.#name, mendPatience);
       try {
+        if (this.#closed) return; // whoever has the lock now may be reading
         writeAll(handle, bytes, index * this.journal.chunkBytes);
         handle.flush();
       } finally {

@@ -52,6 +52,7 @@ async function patiently<T>(patience: number, action: () => Promise<T>): Promise
 
 class OriginFiles implements Files {
   readonly #folder: FileSystemDirectoryHandle;
+  #readPatience = readPatience;
   constructor(folder: FileSystemDirectoryHandle) {
     this.#folder = folder;
   }
@@ -87,8 +88,9 @@ class OriginFiles implements Files {
       if (handle?.createSyncAccessHandle === undefined) return undefined;
       // Where there are no modes, whoever comes first has it alone.
       const open = () => handle.createSyncAccessHandle!({ mode: "read-only" });
-      return asHandle(await patiently(readPatience, open));
+      return asHandle(await patiently(this.#readPatience, open));
     } catch {
+      this.#readPatience = 0; // a model has many files, and who reads this one will read the others
       return undefined;
     }
   }

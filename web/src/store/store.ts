@@ -199,7 +199,7 @@ export class Store {
     await this.files.remove(journalOf(entry.name));
   }
 
-  /** Room for so many bytes more, if need be for what was used longest ago. false: there is none, and nothing was removed. */
+  /** Room for so many bytes more, if need be for what was used longest ago. false: there is none. */
   async makeRoom(bytes: number, keep: string): Promise<boolean> {
     const { usage, quota } = await this.#room().catch(() => ({ usage: 0, quota: Infinity })); // writing will tell
     let missing = usage + bytes + spare - quota;
@@ -214,9 +214,11 @@ export class Store {
         missing -= entry.bytes;
         if (missing <= 0) break;
       }
-      if (missing > 0) return false;
+      if (missing > 0) return false; // nothing goes in vain
       for (const { entry } of held) await this.#delete(entry);
       return true;
+    } catch {
+      return false; // a tab that has ended may hold its files for a while
     } finally {
       for (const { release } of held) release();
     }
@@ -225,15 +227,22 @@ export class Store {
   /** Remove everything that no tab is using, and files of ours that nothing speaks of. false: something stayed. */
   async clear(): Promise<boolean> {
     let all = true;
-    for (const entry of await this.entries()) all = (await this.remove(entry)) && all;
+    for (const entry of await this.entries())
+      all = (await this.remove(entry).catch(() => false)) && all;
     for (const file of await this.files.list()) {
       const name = /^([0-9a-f]{64})\.(part|gguf|json)$/.exec(file)?.[1];
       if (name === undefined) continue;
-      const locks = [partLock(name), wholeLock(name)];
-      const held = await Promise.all(locks.map((lock) => this.locks.hold(lock, { now: true })));
-      if (held.every((release) => release !== undefined)) await this.files.remove(file);
-      else all = false;
-      for (const release of held) release?.();
+      const held: (Release | undefined)[] = [];
+      try {
+        for (const lock of [partLock(name), wholeLock(name)])
+          held.push(await this.locks.hold(lock, { now: true }));
+        if (held.includes(undefined)) all = false;
+        else await this.files.remove(file);
+      } catch {
+        all = false; // it may be a file that a tab has left open
+      } finally {
+        for (const release of held) release?.();
+      }
     }
     return all;
   }

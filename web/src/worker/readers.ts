@@ -148,7 +148,12 @@ export async function openSource(
   if (url.protocol === "http:" || url.protocol === "https:")
     return webReader(url.href, opening, wrongLength);
   const reader = url.protocol === "file:" ? await fileReader(url) : await hereReader(url.href);
-  return pinned(reader, pin, opening.hasher);
+  try {
+    return pinned(reader, pin, opening.hasher);
+  } catch (error) {
+    await reader.close();
+    throw error;
+  }
 }
 
 export { WrongLength, type Reader };
