@@ -183,7 +183,8 @@ TEST_CASE("a start that is refused leaves the logits that were there", "[engine]
 
 TEST_CASE("a sink that fails leaves no logits, which would be another token's", "[engine]") {
   Rig rig(script_model(kScript, byte_id('a')).build());
-  const auto failing = [](void*, std::uint32_t position, std::span<const float>) noexcept -> Status {
+  const auto failing = [](void*, std::uint32_t position,
+                          std::span<const float>) noexcept -> Status {
     if (position == 2)
       return Error(ErrorCode::Io);
     return {};
