@@ -136,11 +136,9 @@ Status Engine::extend(std::span<const TokenId> ids, Sink sink, void* context) no
       bitnet::logits(*network_, state_, i, *parallel_);
       BITNET_TRY(sink(context, position + static_cast<std::uint32_t>(i), row(0)));
     }
-    if (!ids.empty())
-      continue;
-    if (sink == nullptr)
+    if (sink == nullptr && ids.empty())
       bitnet::logits(*network_, state_, batch.size() - 1, *parallel_);
-    has_logits_ = true;
+    has_logits_ = ids.empty();
   }
   return {};
 }

@@ -243,7 +243,7 @@ test("what cannot be removed stays, and every lock is given back", async () => {
   assert.equal(await store().makeRoom(10, ""), false);
   isStored();
   assert.equal(await store().clear(), false);
-  assert.deepEqual(files.names(".gguf"), [name]);
+  isStored(); // with its journal: it can still be loaded, and make room
   assert.deepEqual([...locks.held.values()].flat(), []);
   busy.close();
   assert.equal(await store().clear(), true);

@@ -226,25 +226,25 @@ export class Store {
 
   /** Remove everything that no tab is using, and files of ours that nothing speaks of. false: something stayed. */
   async clear(): Promise<boolean> {
-    let all = true;
+    const stayed = new Set<string>(); // in use, or a tab that has ended still holds the file
     for (const entry of await this.entries())
-      all = (await this.remove(entry).catch(() => false)) && all;
+      if (!(await this.remove(entry).catch(() => false))) stayed.add(entry.name);
     for (const file of await this.files.list()) {
       const name = /^([0-9a-f]{64})\.(part|gguf|json)$/.exec(file)?.[1];
-      if (name === undefined) continue;
+      if (name === undefined || stayed.has(name)) continue;
       const held: (Release | undefined)[] = [];
       try {
         for (const lock of [partLock(name), wholeLock(name)])
           held.push(await this.locks.hold(lock, { now: true }));
-        if (held.includes(undefined)) all = false;
+        if (held.includes(undefined)) stayed.add(name);
         else await this.files.remove(file);
       } catch {
-        all = false; // it may be a file that a tab has left open
+        stayed.add(name);
       } finally {
         for (const release of held) release?.();
       }
     }
-    return all;
+    return stayed.size === 0;
   }
 
   async usage(): Promise<Room & { bytes: number }> {
